@@ -1,0 +1,94 @@
+"""What a person may ask for. One check on every path: form, URL, API, named servers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _megabytes(value: Any) -> Any:
+    """'2G' or '512M' (as Slurm writes them), or a number of megabytes."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"(\d+)\s*([MGT])B?", value.strip(), re.IGNORECASE)
+        if not found:
+            raise ValueError("expected a memory size such as 512M or 2G")
+        return int(found[1]) * {"M": 1, "G": 1024, "T": 1024**2}[found[2].upper()]
+    return value
+
+
+def _walltime(value: Any) -> Any:
+    """'90m', '4h', '2d', or '4:00:00' as Slurm writes it."""
+    if isinstance(value, str):
+        if found := re.fullmatch(r"(\d+)\s*([mhd])", value.strip()):
+            return timedelta(minutes=int(found[1]) * {"m": 1, "h": 60, "d": 1440}[found[2]])
+        if found := re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", value.strip()):
+            days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        if value.startswith("PT"):  # as pydantic writes it to JSON
+            return value
+    elif isinstance(value, timedelta):
+        return value
+    raise ValueError("expected a time such as 90m, 4h or '4:00:00'")
+
+
+MEGABYTES = Annotated[int, BeforeValidator(_megabytes), Field(ge=64)]
+WALLTIME = Annotated[timedelta, BeforeValidator(_walltime),
+                     Field(ge=timedelta(minutes=1), le=timedelta(days=30))]
+
+
+class Profile(BaseModel):
+    """One card of the start page: the job that a server becomes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+    title: str = Field(min_length=1, max_length=60)
+    description: str = Field("", max_length=300)
+    partition: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    cpus: int = Field(1, ge=1)
+    memory: MEGABYTES = Field(2048, description="megabytes, or 2G")
+    gpus: int = Field(0, ge=0)
+    gpu_model: str | None = Field(None, pattern=r"^[a-z0-9_]+$", description="none: any model")
+    walltime: WALLTIME = Field(timedelta(hours=4), validate_default=True)
+    emulated: bool = Field(False, description="set by the embedded cluster: the GPUs are not real")
+
+    @model_validator(mode="after")
+    def _model_needs_gpus(self) -> Profile:
+        if self.gpu_model and not self.gpus:
+            raise ValueError("gpu_model is given but gpus is 0; expected gpus: 1 or more")
+        return self
+
+    @property
+    def memory_text(self) -> str:
+        return f"{self.memory / 1024:g} GB" if self.memory >= 1024 else f"{self.memory} MB"
+
+    @property
+    def walltime_text(self) -> str:
+        minutes = int(self.walltime.total_seconds()) // 60
+        hours, rest = divmod(minutes, 60)
+        return " ".join(part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest else "") if part)
+
+
+class Refused(Exception):
+    """The request asks for something that no profile offers."""
+
+
+def choose(profiles: Iterable[Profile], options: dict[str, Any]) -> Profile:
+    """The profile that ``options`` name; raises :class:`Refused` for anything else.
+
+    ``options`` is what a form, a URL or the API sent. The only thing one may choose is ``profile``.
+    No choice at all means the first profile.
+    """
+    profiles = list(profiles)
+    extra = sorted(set(options) - {"profile"})
+    if extra:
+        raise Refused(f"{', '.join(extra)}: cannot be chosen; the only option is `profile`")
+    wanted = options.get("profile", profiles[0].key)
+    for profile in profiles:
+        if profile.key == wanted:
+            return profile
+    raise Refused(f"there is no profile {wanted!r}; choose one of: {', '.join(p.key for p in profiles)}")

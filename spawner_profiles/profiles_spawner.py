@@ -1,0 +1,118 @@
+"""The spawner of the hub: wrapspawner's ProfilesSpawner, with one check of the profile on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jupyterhub.spawner import SpawnException
+from traitlets import List, default
+from wrapspawner import ProfilesSpawner
+
+from spawner_profiles.profiles import Profile, Refused, choose
+from spawner_profiles.slurm import Capacity, SchedulerSilent
+from spawner_profiles.slurm_job import SlurmJobSpawner
+
+
+def job_options(profile: Profile) -> dict[str, str]:
+    """A profile in the words of batchspawner's ``req_`` traits."""
+    minutes = int(profile.walltime.total_seconds() // 60)
+    gres = ":".join(filter(None, ("gpu", profile.gpu_model, str(profile.gpus)))) if profile.gpus else ""
+    note = f", {gres}" + (" (emulated: no GPU on this machine)" if profile.emulated else "") if gres else ""
+    return {"req_profile": profile.key, "req_title": profile.title, "req_partition": profile.partition,
+            "req_nprocs": str(profile.cpus), "req_memory": str(profile.memory), "req_runtime": str(minutes),
+            "req_gres": gres, "req_gpu_note": note}
+
+
+class ProfileSpawner(ProfilesSpawner):
+    """Servers by profile. What a profile does not offer can't be asked for, whatever the path.
+
+    Configure ``catalog`` with :class:`Profile` objects; wrapspawner's ``profiles`` follows from it. There is no
+    fallback: without a valid profile nothing starts, on the hub's host least of all.
+    """
+
+    catalog = List(config=True, help="the profiles, in the order of the start page")
+
+    @default("profiles")
+    def _profiles(self) -> list[tuple]:
+        return [(p.title, p.key, SlurmJobSpawner, job_options(p)) for p in self.catalog]
+
+    # -- choosing ---------------------------------------------------------------------------------------
+
+    def options_from_form(self, form: dict[str, list[str]]) -> dict[str, Any]:
+        """Form and URL: every field is passed on to the one check, which knows what may be chosen."""
+        options = {key: values[0] if len(values) == 1 else values
+                   for key, values in form.items() if key != "_xsrf"}
+        self._choose(options)
+        return options
+
+    @default("apply_user_options")
+    def _apply(self):
+        """JupyterHub calls this before every start, from the API and with remembered options too."""
+        return lambda spawner, options: spawner._choose(options)
+
+    def _choose(self, options: dict[str, Any]) -> Profile:
+        try:
+            return choose(self.catalog, options)
+        except Refused as error:
+            # Do not remember a refused request as this person's default for the next start.
+            if self.orm_spawner:
+                self.orm_spawner.user_options = {}
+            raise SpawnException(str(error), reason="profile-refused", status_code=400) from None
+
+    def select_profile(self, profile: str) -> None:
+        """wrapspawner's hook: called with a checked key before a start, with a remembered one after a restart."""
+        super().select_profile(profile)
+        # A remembered server of a profile that is no longer offered is still somebody's job.
+        self.child_class = SlurmJobSpawner
+
+    # -- the job ----------------------------------------------------------------------------------------
+
+    def construct_child(self):
+        """The child's own configuration comes from the profile; a copy, since wrapspawner updates it in place."""
+        if self.child_spawner is None:
+            super().construct_child()
+        return self.child_spawner
+
+    async def start(self):
+        self._choose(self.user_options)
+        self.construct_child()
+        return await self.child_spawner.start()
+
+    async def poll(self):
+        return await self.child_spawner.poll() if self.child_spawner else 1
+
+    async def stop(self, now: bool = False):
+        if self.child_spawner:
+            await self.child_spawner.stop(now)
+
+    def report_port(self, port: int) -> None:
+        """Called by the port handler for the server whose token this is."""
+        if self.child_spawner:
+            self.child_spawner.report_port(port)
+
+    @property
+    def progress(self):
+        return self._progress
+
+    async def _progress(self):
+        """The job's own events; one of ours if the page asks before there is a job."""
+        if self.child_spawner is None:
+            yield {"progress": 5, "phase": "submitted", "message": "Preparing your job"}
+            return
+        async for event in self.child_spawner.progress():
+            yield event
+
+    # -- what is free -----------------------------------------------------------------------------------
+
+    async def availability(self) -> dict[str, Capacity]:
+        """What is free now, by profile."""
+        return await availability(self.catalog)
+
+
+async def availability(catalog: Iterable[Profile]) -> dict[str, Capacity]:
+    """What is free now, by profile; ``free`` is None while the scheduler does not answer."""
+    try:
+        return await SlurmJobSpawner.slurm.capacity(catalog)
+    except SchedulerSilent:
+        return {profile.key: Capacity(free=None, total=0) for profile in catalog}

@@ -1,0 +1,255 @@
+"""Slurm, by its command line: submit as a user, list all jobs in one call, cancel, report capacity.
+
+The commands find their cluster through ``SLURM_CONF``. Formats and traps: squeue(1), sinfo(1), scancel(1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from spawner_profiles.profiles import Profile
+
+
+class Phase(Enum):
+    """Where a job is. A scheduler that does not answer is none of these: see :class:`SchedulerSilent`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    #: No longer starts or runs anything, but its processes may not all be gone yet.
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class SchedulerSilent(Exception):
+    """The scheduler did not answer. Nothing is known: jobs are neither gone nor running."""
+
+
+class SubmitRefused(Exception):
+    """The scheduler refused a job; the message is its own."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as the scheduler tells it.
+
+    ``reason`` is, in words, why it waits (pending) or why it ended (ended); ``position`` counts from 1 among
+    the pending jobs of its partition.
+    """
+
+    id: str
+    user: str
+    name: str
+    phase: Phase
+    partition: str
+    reason: str = ""
+    node: str = ""
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many servers of one profile would start now (``free``), fit on the empty cluster, and wait."""
+
+    free: int | None
+    total: int
+    waiting: int = 0
+
+
+#: squeue's %T to our phase; any other state means that the job has ended.
+PHASES = {
+    "PENDING": Phase.PENDING, "CONFIGURING": Phase.PENDING, "REQUEUED": Phase.PENDING,
+    "SUSPENDED": Phase.RUNNING, "RUNNING": Phase.RUNNING, "COMPLETING": Phase.ENDING,
+}
+#: squeue's %r for a pending job, in words.
+WAITING = {
+    "None": "the scheduler has not looked at it yet",
+    "Resources": "all nodes that fit are busy",
+    "Priority": "others are before you",
+    "QOSMaxGRESPerUser": "you already hold as many GPUs as one person may",
+    "ReqNodeNotAvail": "the nodes that fit are down or reserved",
+    "PartitionDown": "this partition is closed at the moment",
+    "PartitionTimeLimit": "it asks for more time than the partition allows",
+    "BeginTime": "it was put back and starts again in a moment",
+    "Reservation": "its reservation has not begun",
+}
+#: How a job can end, in words.
+ENDED = {
+    "CANCELLED": "it was cancelled",
+    "TIMEOUT": "its time was over",
+    "OUT_OF_MEMORY": "it used more memory than its profile gives",
+    "NODE_FAIL": "its node failed",
+    "FAILED": "its script failed",
+    "BOOT_FAIL": "its node failed to start",
+    "PREEMPTED": "a job of higher priority took its place",
+    "COMPLETED": "it ended by itself",
+}
+QUEUE_FORMAT = "%i|%u|%T|%P|%N|%r|%j"
+NODE_FORMAT = "NodeHost:64,StateCompact:16,CPUsState:32,Memory:16,AllocMem:16,Gres:256,GresUsed:256,Partition:64"
+
+
+class Shared:
+    """A question to the scheduler whose answer serves everyone who asks within ``max_age`` seconds."""
+
+    def __init__(self, ask: Callable[[], Awaitable[Any]], max_age: float) -> None:
+        self._ask = ask
+        self._max_age = max_age
+        self._lock = asyncio.Lock()
+        self._answer: Any = None
+        self.forget()
+
+    def forget(self) -> None:
+        """The next one to ask gets a fresh answer."""
+        self._asked = float("-inf")
+
+    async def __call__(self) -> Any:
+        async with self._lock:
+            if time.monotonic() - self._asked > self._max_age:
+                self._answer = await self._ask()
+                self._asked = time.monotonic()
+            return self._answer
+
+
+class Slurm:
+    """The cluster. One instance serves every spawner of a hub, so that they share its queries."""
+
+    def __init__(self) -> None:
+        #: All jobs of the cluster by id, those that ended in the last minute too.
+        self.jobs = Shared(self._list_jobs, max_age=0.5)
+        self._nodes = Shared(self._list_nodes, max_age=3.0)
+
+    async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
+        """Hand ``script`` to Slurm under ``user``'s own account and return the job's id.
+
+        ``environment`` is all that the job gets (sbatch stores it readable by Slurm and the user alone).
+        Raises :class:`SubmitRefused` with Slurm's own words, KeyError for an unknown user.
+        """
+        account = pwd.getpwnam(user)
+        groups = os.getgrouplist(user, account.pw_gid)
+        code, out, err = await _run(
+            "sbatch", "--parsable", stdin=script, env=environment, cwd=account.pw_dir,
+            user=account.pw_uid, group=account.pw_gid, extra_groups=groups)
+        job_id = out.split(";")[0].strip()
+        if code or not job_id.isdigit():
+            raise SubmitRefused(err.removeprefix("sbatch: error: ").strip() or f"sbatch ended with {code}")
+        return job_id
+
+    async def _list_jobs(self) -> dict[str, Job]:
+        code, out, err = await _run("squeue", "--noheader", "--states=all", "--sort=P,-p,i",
+                                    f"--format={QUEUE_FORMAT}")
+        if code:
+            raise SchedulerSilent(err.strip())
+        return parse_queue(out)
+
+    async def _list_nodes(self) -> list[Node]:
+        code, out, err = await _run("sinfo", "--noheader", "--Node", f"--Format={NODE_FORMAT}")
+        if code:
+            raise SchedulerSilent(err.strip())
+        return parse_nodes(out)
+
+    async def cancel(self, job_id: str) -> None:
+        """Cancel a job. One that has ended is no error. Raises :class:`SchedulerSilent`."""
+        code, _, err = await _run("scancel", job_id)
+        self.jobs.forget()
+        if code and not re.search("Invalid job id|already completing", err):
+            raise SchedulerSilent(err.strip())
+
+    async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
+        """How many servers of each profile would start now. Raises :class:`SchedulerSilent`."""
+        nodes = await self._nodes()
+        pending = [job for job in (await self.jobs()).values() if job.phase is Phase.PENDING]
+        return {
+            profile.key: Capacity(
+                free=sum(node.fits(profile) for node in nodes),
+                total=sum(node.fits(profile, empty=True) for node in nodes),
+                waiting=sum(job.name == job_name(profile.key) for job in pending))
+            for profile in profiles
+        }
+
+
+def job_name(profile_key: str) -> str:
+    """The name of a server's job, by which the jobs of a profile are counted."""
+    return f"jupyter-{profile_key}"
+
+
+def parse_queue(text: str) -> dict[str, Job]:
+    """squeue's lines in ``QUEUE_FORMAT``, in the order in which Slurm would start the pending ones."""
+    jobs: dict[str, Job] = {}
+    waiting: dict[str, int] = {}
+    for line in text.splitlines():
+        job_id, user, state, partition, node, reason, name = line.split("|", 6)
+        phase = PHASES.get(state, Phase.ENDED)
+        position = None
+        if phase is Phase.PENDING:
+            position = waiting[partition] = waiting.get(partition, 0) + 1
+            word = reason.split(",")[0].strip("()")
+            reason = WAITING.get(word, f"Slurm says {word}")
+        elif phase is Phase.ENDED:
+            reason = ENDED.get(state, state.lower())
+        else:
+            reason = ""
+        jobs[job_id] = Job(job_id, user, name, phase, partition, reason, node, position)
+    return jobs
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node in one partition: CPUs, megabytes and GPUs by model, free and in all."""
+
+    partition: str
+    up: bool
+    cpus: tuple[int, int]
+    memory: tuple[int, int]
+    gpus: dict[str, tuple[int, int]]
+
+    def fits(self, profile: Profile, empty: bool = False) -> int:
+        """How many servers of ``profile`` fit here now, or would if the node were ``empty``."""
+        if profile.partition != self.partition or not self.up:
+            return 0
+        which = 1 if empty else 0
+        limits = [self.cpus[which] // profile.cpus, self.memory[which] // profile.memory]
+        if profile.gpus:
+            limits.append(sum(count[which] // profile.gpus for model, count in self.gpus.items()
+                              if profile.gpu_model in (None, model)))
+        return max(0, min(limits))
+
+
+def parse_nodes(text: str) -> list[Node]:
+    """sinfo's lines in ``NODE_FORMAT``. A node that is down, drained or silent gives nothing."""
+    nodes = []
+    for line in text.splitlines():
+        _, state, cpus, memory, used_memory, gres, used_gres, partition = line.split()
+        allocated, idle, _, total = map(int, cpus.split("/"))
+        have, used = _gpus(gres), _gpus(used_gres)
+        nodes.append(Node(
+            partition=partition,
+            up=state in ("idle", "mix", "alloc"),
+            cpus=(idle, total),
+            memory=(int(memory) - int(used_memory), int(memory)),
+            gpus={model: (count - used.get(model, 0), count) for model, count in have.items()}))
+    return nodes
+
+
+def _gpus(gres: str) -> dict[str, int]:
+    """'gpu:a100:2(IDX:0-1),gpu:v100:1' gives {'a100': 2, 'v100': 1}."""
+    return {model: int(count) for model, count in re.findall(r"gpu:([^:,()]+):(\d+)", gres)}
+
+
+async def _run(*command: str, stdin: str = "", timeout: float = 30, **process) -> tuple[int, str, str]:
+    """Run a command without a shell. A command that hangs ends as one that failed."""
+    pipe = asyncio.subprocess.PIPE
+    running = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, **process)
+    try:
+        out, err = await asyncio.wait_for(running.communicate(stdin.encode()), timeout)
+    except TimeoutError:
+        running.kill()
+        return 1, "", f"{command[0]} gave no answer in {timeout:.0f} s"
+    return running.returncode, out.decode(), err.decode()
