@@ -1,0 +1,1 @@
+"""The hub: settings, accounts, pages, the embedded cluster and the command line."""

@@ -1,0 +1,39 @@
+"""What the hub was started with: the checked workshop, its people, and what this machine added."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from hub.people import Person
+from hub.problems import Stop
+from hub.layout import Layout
+from hub.workshop import Workshop
+
+
+class Running(BaseModel):
+    """Kept as JSON in the state directory, so that hub, ``status`` and ``down`` agree, whatever is edited."""
+
+    workshop: Workshop
+    people: list[Person]
+    #: GPU nodes are emulated: this machine has no NVIDIA GPU.
+    emulated: bool
+    #: The course's photos.
+    data: Path
+
+    @classmethod
+    def read(cls, layout: Layout) -> Running:
+        try:
+            return cls.model_validate_json(layout.running.read_text())
+        except FileNotFoundError:
+            raise Stop(f"nothing was started under {layout.root} yet; start it with `make up`") from None
+
+    def write(self, layout: Layout) -> None:
+        """Replace the file only if something changed, and in one step."""
+        text = self.model_dump_json(indent=1)
+        if layout.running.exists() and layout.running.read_text() == text:
+            return
+        draft = layout.running.with_suffix(".new")
+        draft.write_text(text)
+        draft.replace(layout.running)

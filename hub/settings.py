@@ -1,0 +1,104 @@
+"""The hub's configuration from the running workshop. hub/jupyterhub_config.py calls it; tests can too."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import partial
+from pathlib import Path
+
+from hub import pages, roster
+from hub.layout import Layout
+from hub.ports import Ports
+from hub.running import Running
+from spawner_profiles import api
+from spawner_profiles.profiles_spawner import ProfileSpawner, availability
+
+#: Where a person's copy of the course lies in their home.
+COURSE = "mandrill"
+FIRST_NOTEBOOK = f"{COURSE}/03_regression/mandrill_regression.ipynb"
+
+
+def secret(directory: Path, name: str) -> str:
+    """A token that is made once and kept in a file that root alone can read."""
+    path = directory / name
+    if not path.exists():
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text()
+
+
+def configure(c, layout: Layout, running: Running) -> None:
+    """Assemble the hub: address and proxy, people, profiles and jobs, pages."""
+    api.install()
+    _network(c, layout, running)
+    _people(c, layout, running)
+    catalog = [profile.model_copy(update={"emulated": bool(profile.gpus) and running.emulated})
+               for profile in running.workshop.profiles]
+    _jobs(c, layout, running)
+    c.ProfileSpawner.catalog = catalog
+    c.Spawner.options_form = pages.profile_cards
+    pages.configure(
+        c, title=running.workshop.title, subtitle=running.workshop.subtitle, catalog=catalog,
+        availability=partial(availability, catalog),
+        notice="GPUs are emulated: no GPU on this machine" if running.emulated else "")
+
+
+def _network(c, layout: Layout, running: Running) -> None:
+    ports = Ports(running.workshop.port)
+    c.JupyterHub.bind_url = f"http://{running.workshop.listen}:{ports.public}"
+    c.JupyterHub.hub_ip = "127.0.0.1"
+    c.JupyterHub.hub_port = ports.hub_api
+    # The proxy and the jobs outlive a restart of the hub, and so does everybody's work.
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports.proxy_api}"
+    c.ConfigurableHTTPProxy.auth_token = secret(layout.hub_state, "proxy_token")
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.db_url = f"sqlite:///{layout.hub_state}/jupyterhub.sqlite"
+    c.JupyterHub.cookie_secret_file = str(layout.hub_state / "cookie_secret")
+
+
+def _people(c, layout: Layout, running: Running) -> None:
+    c.JupyterHub.authenticator_class = "pam"
+    c.PAMAuthenticator.open_sessions = False
+    c.Authenticator.allowed_users = {person.login for person in running.people}
+    # Without this JupyterHub lets in everyone it has ever known.
+    c.Authenticator.allow_existing_users = False
+    c.Authenticator.admin_users = {person.login for person in running.people if person.role == "admin"}
+    c.JupyterHub.load_groups = {group: {"users": []} for group in roster.GROUPS.values()}
+    c.JupyterHub.services = [{"name": "roster", "api_token": secret(layout.hub_state, "roster_token")}]
+    c.JupyterHub.load_roles = [
+        {"name": "roster", "services": ["roster"], "scopes": roster.HubApi.SCOPES,
+         "description": "keeps users and groups in step with attendees.csv"},
+        {"name": "instructor", "groups": ["instructors"], "scopes": roster.INSTRUCTOR_SCOPES,
+         "description": "sees the class, starts and stops its servers"},
+    ]
+
+
+def _jobs(c, layout: Layout, running: Running) -> None:
+    c.JupyterHub.spawner_class = ProfileSpawner
+    c.SlurmJobSpawner.address = "127.0.0.1"  # the embedded cluster's nodes are all this machine
+    c.Spawner.ip = "127.0.0.1"
+    c.Spawner.cmd = [str(layout.server_bin / "python"), "-m", "spawner_profiles.singleuser"]
+    c.Spawner.default_url = f"/lab/tree/{FIRST_NOTEBOOK}"
+    # A job may wait in the queue: that is no failed start.
+    c.Spawner.start_timeout = int(running.workshop.limits.queue_wait.total_seconds())
+    c.Spawner.http_timeout = 120
+    # One person's failing starts must not end the hub of all the others.
+    c.Spawner.consecutive_failure_limit = 0
+    c.JupyterHub.concurrent_spawn_limit = 0
+    # Show the waiting page at once; long enough for a refusal to arrive as such.
+    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+    # All that a job gets, beside what JupyterHub itself needs there: an allow-list.
+    c.Spawner.env_keep = []
+    c.Spawner.environment = {
+        "PATH": f"{layout.kernels}/pytorch/bin:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "SLURM_CONF": str(layout.slurm_conf),
+        "JUPYTER_PATH": str(layout.jupyter),
+        "MANDRILL_DATA": str(running.data),
+        "MANDRILLHUB_GPU_EMULATED": "1" if running.emulated else "0",
+    }
+    # Their own copy, once: what a person changed or deleted is never overwritten.
+    c.SlurmJobSpawner.req_prologue = (
+        f"if [ ! -e {COURSE} ]; then cp -r --no-preserve=mode {layout.course} {COURSE}; fi")
