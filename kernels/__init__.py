@@ -1,0 +1,1 @@
+"""Kernels: one folder each, and the builder."""
