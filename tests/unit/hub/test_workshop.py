@@ -1,0 +1,79 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hub.problems import Problems
+from hub.workshop import Workshop, load
+
+DEFAULTS = Path(__file__).parents[3] / "hub/defaults/workshop.yml"
+
+
+def mistakes(tmp_path, text: str, **overrides) -> list[str]:
+    file = tmp_path / "workshop.yml"
+    file.write_text(text)
+    with pytest.raises(Problems) as error:
+        load(file, **overrides)
+    return [str(problem).removeprefix(f"{tmp_path}/") for problem in error.value.problems]
+
+
+def test_an_empty_file_is_a_workshop_that_runs(tmp_path):
+    file = tmp_path / "workshop.yml"
+    file.touch()
+    workshop, people = load(file)
+    assert workshop == Workshop()
+    assert {person.role for person in people} == {"attendee", "instructor"}
+
+
+def test_the_file_that_people_start_from_says_what_the_defaults_are():
+    assert load(DEFAULTS)[0] == Workshop()
+
+
+def test_overrides_replace_what_the_file_says(tmp_path):
+    file = tmp_path / "workshop.yml"
+    file.write_text("port: 8000\ncluster: {cpu_nodes: 2, node_cpus: 4}\n")
+    workshop, _ = load(file, port=9000, cpu_nodes=3, gpu_nodes=None)
+    assert (workshop.port, workshop.cluster.cpu_nodes, workshop.cluster.node_cpus) == (9000, 3, 4)
+    assert "expected" in mistakes(tmp_path, "port: 8000\n", port=80)[0]
+
+
+@pytest.mark.parametrize("text, said", [
+    ("title: X\nprot: 1\n", "workshop.yml:2: prot: unknown key, did you mean 'port'"),
+    ("cluster:\n  cpu_nodes: many\n", "workshop.yml:2: cluster.cpu_nodes: 'many': expected a valid integer"),
+    ("cluster:\n  gpu_nodes:\n    - {model: a100}\n    - {model: A 100}\n",
+     "workshop.yml:4: cluster.gpu_nodes[1].model: 'A 100': "),
+    ("limits:\n  queue_wait: soon\n", "workshop.yml:2: limits.queue_wait: 'soon': expected"),
+    ("profiles:\n  - {key: a, title: A}\n", "workshop.yml:2: profiles[0].partition: is missing"),
+    ("profiles:\n  - key: a\n    title: A\n    partition: gpuu\n",
+     "workshop.yml:4: profiles[0].partition: no partition 'gpuu' in this cluster; expected one of: cpu, gpu"),
+    ("cluster: {gpu_nodes: []}\nprofiles:\n  - {key: a, title: A, partition: gpu}\n",
+     "workshop.yml:3: profiles[0].partition: no partition 'gpu' in this cluster; expected one of: cpu"),
+    ("profiles:\n  - {key: a, title: A, partition: cpu}\n  - {key: a, title: B, partition: cpu}\n",
+     "workshop.yml:3: profiles[1].key: 'a' is used twice"),
+    ("profiles:\n  - {key: a, title: A, partition: gpu, gpus: 1, gpu_model: v100}\n",
+     "workshop.yml:2: profiles[0].gpu_model: no GPU node has a 'v100'; expected one of: a100, rtx2080ti"),
+    ("profiles:\n  - {key: a, title: A, partition: cpu, cpus: 64}\n",
+     "workshop.yml:2: profiles[0].cpus: 64 CPUs fit on no node; expected at most 16"),
+    ("profiles:\n  - {key: a, title: A, partition: cpu, memory: 99G}\n",
+     "workshop.yml:2: profiles[0].memory: 101376 MB fit on no node"),
+    ("profiles:\n  - {key: a, title: A, partition: gpu, gpus: 3}\n",
+     "workshop.yml:2: profiles[0].gpus: 3 GPUs are on no node; expected at most 2"),
+    ("profiles: []\n", "workshop.yml:1: profiles: "),
+    ("a: [\n", "workshop.yml:2: is not YAML"),
+    ("- a\n", "workshop.yml:1: expected keys such as"),
+    ("attendees: gone.csv\n", "gone.csv: cannot be read: No such file or directory; expected a CSV file"),
+])
+def test_each_mistake_names_file_line_field_and_what_was_expected(tmp_path, text, said):
+    found = mistakes(tmp_path, text)
+    assert len(found) == 1 and said in found[0], found
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    assert len(mistakes(tmp_path, "port: x\nlanguage: xx\ntitel: X\n")) == 3
+
+
+def test_times_and_sizes(tmp_path):
+    file = tmp_path / "workshop.yml"
+    file.write_text("limits: {queue_wait: 30m}\ncluster: {node_memory: 8G}\n")
+    workshop, _ = load(file)
+    assert workshop.limits.queue_wait == timedelta(minutes=30) and workshop.cluster.node_memory == 8192

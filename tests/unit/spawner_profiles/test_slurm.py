@@ -1,0 +1,89 @@
+import asyncio
+
+import pytest
+
+from spawner_profiles.profiles import Profile
+from spawner_profiles.slurm import Phase, Shared, parse_nodes, parse_queue
+
+QUEUE = """\
+12|ada|RUNNING|gpu|m-gpu1|None|jupyter-gpu
+14|bela|PENDING|gpu||Resources|jupyter-gpu
+15|carol|PENDING|gpu||Priority|jupyter-gpu
+16|dora|PENDING|cpu||(ReqNodeNotAvail, UnavailableNodes:m-cpu1)|jupyter-cpu
+11|ada|COMPLETING|cpu|m-cpu1|None|jupyter-cpu
+9|eve|TIMEOUT|cpu|m-cpu1|None|a|b
+8|eve|OUT_OF_MEMORY|cpu|m-cpu1|OutOfMemory|x
+7|eve|NEW_STATE|cpu|m-cpu1|None|x
+"""
+
+
+def test_queue_phases_positions_and_reasons_in_words():
+    jobs = parse_queue(QUEUE)
+    assert jobs["12"].phase is Phase.RUNNING and jobs["12"].node == "m-gpu1" and jobs["12"].reason == ""
+    assert [jobs[i].position for i in ("14", "15", "16", "12")] == [1, 2, 1, None]
+    assert jobs["14"].reason == "all nodes that fit are busy"
+    assert jobs["16"].reason == "the nodes that fit are down or reserved"
+    assert jobs["11"].phase is Phase.ENDING
+    assert jobs["9"].phase is Phase.ENDED and jobs["9"].reason == "its time was over" and jobs["9"].name == "a|b"
+    assert "more memory" in jobs["8"].reason
+    assert jobs["7"].phase is Phase.ENDED and jobs["7"].reason == "new_state"
+
+
+NODES = """\
+m-cpu1 mix 2/14/0/16 16384 2048 (null) (null) cpu
+m-cpu2 down* 0/0/16/16 16384 0 (null) (null) cpu
+m-gpu1 mix 2/14/0/16 16384 4096 gpu:rtx2080ti:2(S:0) gpu:rtx2080ti:1(IDX:0) gpu
+m-gpu2 idle 0/16/0/16 16384 0 gpu:a100:2 gpu:a100:0(IDX:N/A) gpu
+"""
+
+
+@pytest.mark.parametrize("asked, free, total", [
+    ({"partition": "cpu", "cpus": 2, "memory": 2048}, 7, 8),
+    ({"partition": "cpu", "cpus": 1, "memory": 8192}, 1, 2),
+    ({"partition": "gpu", "cpus": 2, "memory": 2048, "gpus": 1}, 3, 4),
+    ({"partition": "gpu", "cpus": 1, "memory": 64, "gpus": 1, "gpu_model": "a100"}, 2, 2),
+    ({"partition": "gpu", "cpus": 1, "memory": 64, "gpus": 2}, 1, 2),
+    ({"partition": "gpu", "cpus": 1, "memory": 64, "gpus": 1, "gpu_model": "v100"}, 0, 0),
+])
+def test_what_would_start_now(asked, free, total):
+    profile = Profile(key="p", title="P", **asked)
+    nodes = parse_nodes(NODES)
+    assert sum(node.fits(profile) for node in nodes) == free
+    assert sum(node.fits(profile, empty=True) for node in nodes) == total
+
+
+def test_one_query_serves_all_who_ask_at_once():
+    asked = 0
+
+    async def ask():
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.01)
+        return asked
+
+    async def twenty():
+        shared = Shared(ask, max_age=60)
+        answers = await asyncio.gather(*(shared() for _ in range(20)))
+        assert answers == [1] * 20
+        shared.forget()
+        assert await shared() == 2
+
+    asyncio.run(twenty())
+
+
+def test_a_failed_query_is_not_remembered():
+    answers = iter([RuntimeError("silent"), "fine"])
+
+    async def ask():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def twice():
+        shared = Shared(ask, max_age=60)
+        with pytest.raises(RuntimeError):
+            await shared()
+        assert await shared() == "fine"
+
+    asyncio.run(twice())
