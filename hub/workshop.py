@@ -72,7 +72,7 @@ class Limits(Part):
 DEFAULT_PROFILES = (
     Profile(key="cpu", title="CPU notebook", partition="cpu", cpus=2, memory=2048,
             description="For reading, plotting and small models. Starts at once on most days."),
-    Profile(key="gpu", title="GPU notebook", partition="gpu", cpus=2, memory=4096, gpus=1,
+    Profile(key="gpu", title="GPU notebook", partition="gpu", cpus=2, memory=4096, gpus=1, walltime=timedelta(hours=2),
             description="One GPU to yourself, for training. Stop it when you are done: others wait for it."),
 )
 

@@ -28,7 +28,7 @@ def _walltime(value: Any) -> Any:
         if found := re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", value.strip()):
             days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
             return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        if value.startswith("PT"):  # as pydantic writes it to JSON
+        if value.startswith("P"):  # as pydantic writes it to JSON
             return value
     elif isinstance(value, timedelta):
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,19 +64,16 @@ class ProfileSpawner(ProfilesSpawner):
     def select_profile(self, profile: str) -> None:
         """wrapspawner's hook: called with a checked key before a start, with a remembered one after a restart."""
         super().select_profile(profile)
+        # wrapspawner updates it in place: a copy, or one person's remembered job would change everybody's profile.
+        self.child_config = dict(self.child_config)
         # A remembered server of a profile that is no longer offered is still somebody's job.
         self.child_class = SlurmJobSpawner
 
     # -- the job ----------------------------------------------------------------------------------------
 
-    def construct_child(self):
-        """The child's own configuration comes from the profile; a copy, since wrapspawner updates it in place."""
-        if self.child_spawner is None:
-            super().construct_child()
-        return self.child_spawner
-
     async def start(self):
-        self._choose(self.user_options)
+        # No choice means the first profile; wrapspawner looks it up by name.
+        self.user_options = {"profile": self._choose(self.user_options).key}
         self.construct_child()
         return await self.child_spawner.start()
 
@@ -99,7 +97,8 @@ class ProfileSpawner(ProfilesSpawner):
         """The job's own events; one of ours if the page asks before there is a job."""
         if self.child_spawner is None:
             yield {"progress": 5, "phase": "submitted", "message": "Preparing your job"}
-            return
+        while self.child_spawner is None:
+            await asyncio.sleep(0.1)
         async for event in self.child_spawner.progress():
             yield event
 

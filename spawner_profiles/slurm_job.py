@@ -28,6 +28,10 @@ BATCH_SCRIPT = """#!/bin/bash
 #SBATCH --export=ALL
 #SBATCH --no-requeue
 set -eu
+{% if gres -%}
+MANDRILLHUB_GPU=$(sinfo --noheader --nodes="$SLURMD_NODENAME" --format=%G | cut -d: -f2)
+export MANDRILLHUB_GPU
+{% endif -%}
 echo "{{title}}: job $SLURM_JOB_ID on $SLURMD_NODENAME, {{nprocs}} CPUs, {{memory}} MB{{gpu_note}}"
 for library in OMP MKL OPENBLAS NUMEXPR NUMBA; do
   export "${library}_NUM_THREADS={{nprocs}}"

@@ -1,0 +1,138 @@
+"""A server is a Slurm job under the person's own account, within the limits of its profile."""
+
+import os
+import pwd
+import subprocess
+import time
+
+import pytest
+
+
+def processes(login: str) -> list[str]:
+    """Command lines of everything that runs under this account."""
+    return subprocess.run(["ps", "-u", login, "-o", "pid=,args="], capture_output=True, text=True).stdout.splitlines()
+
+
+def job(platform, login: str) -> dict[str, str]:
+    """The person's one job, as squeue tells it."""
+    fields = ("JobID", "UserName", "Name", "Partition", "State", "NumCPUs", "MinMemory", "tres-per-node", "NodeList")
+    line = platform.slurm("squeue", "--noheader", f"--user={login}", "--states=PD,R", "--Format",
+                          ",".join(f"{field}:64" for field in fields))
+    assert len(line.splitlines()) == 1, line
+    return dict(zip(fields, line.split(), strict=True))
+
+
+def test_two_people_two_jobs_under_their_own_accounts(platform, ada, bela):
+    ada.start("cpu")
+    bela.start("small")
+    first, second = job(platform, "mh-ada"), job(platform, "mh-bela")
+    assert (first["UserName"], first["Name"], first["Partition"]) == ("mh-ada", "jupyter-cpu", "cpu")
+    assert (first["NumCPUs"], first["MinMemory"]) == ("2", "2G")
+    assert (second["UserName"], second["NumCPUs"], second["MinMemory"]) == ("mh-bela", "1", "512M")
+    assert first["NodeList"].startswith(platform.layout.instance)
+    for login in ("mh-ada", "mh-bela"):
+        assert any("spawner_profiles.singleuser" in line for line in processes(login))
+
+
+def test_the_waiting_page_is_told_each_step_in_order(platform, ada):
+    events = ada.start("cpu")
+    phases = list(dict.fromkeys(event["phase"] for event in events if "phase" in event))
+    order = ["submitted", "queued", "starting", "connecting"]
+    assert phases == [phase for phase in order if phase in phases] and "starting" in phases
+    starting = next(event for event in events if event.get("phase") == "starting")
+    assert starting["node"].startswith(platform.layout.instance) and starting["job_id"].isdigit()
+
+
+def test_the_job_sees_an_allow_list_and_its_own_cpus(platform, ada):
+    ada.start("cpu")
+    said = ada.run("import os, sys; print(os.getuid(), os.environ['OMP_NUM_THREADS'], os.environ['MKL_NUM_THREADS'])\n"
+                   "print(sorted(os.environ))\n"
+                   "import torch; print(torch.get_num_threads(), sys.prefix)")
+    account, names, torch_line = said.splitlines()
+    assert account == f"{pwd.getpwnam('mh-ada').pw_uid} 2 2"
+    assert not [name for name in eval(names) if "PROXY" in name or name.startswith("MANDRILLHUB_ROOT")]
+    assert torch_line == f"2 {platform.layout.kernels}/pytorch"
+
+
+def test_the_memory_of_the_profile_is_enforced(ada):
+    ada.start("small")
+    assert ada.run("x = bytearray(100 << 20); print('fits')") == "fits"
+    with pytest.raises(AssertionError, match="kernel died"):
+        ada.run("x = bytearray(1 << 30); print(len(x))")
+
+
+def test_a_gpu_job_can_open_its_own_gpu_alone(platform, ada):
+    ada.start("gpu")
+    assert job(platform, "mh-ada")["tres-per-node"] == "gres:gpu:a100:1"
+    devices = sorted(str(path) for path in (platform.layout.slurm / "dev").glob("nvidia*"))
+    said = ada.run(
+        "import os, errno\n"
+        "print(os.environ['CUDA_VISIBLE_DEVICES'], os.environ['MANDRILLHUB_GPU'], "
+        "os.environ['MANDRILLHUB_GPU_EMULATED'])\n"
+        f"for path in {devices}:\n"
+        "    try:\n        os.open(path, os.O_RDWR)\n"
+        "    except OSError as error:\n        print(errno.errorcode[error.errno])").splitlines()
+    assert said[0] == "0 a100 1"
+    # Allowed, but no hardware behind it: ENXIO. Forbidden by the job's cgroup: EPERM.
+    assert sorted(said[1:]) == ["ENXIO", "EPERM", "EPERM"]
+    assert "emulated: no GPU on this machine" in (
+        platform.layout.homes / "mh-ada/.mandrillhub-server.log").read_text()
+
+
+def test_a_stop_leaves_no_process_behind(platform, ada):
+    ada.start("cpu")
+    ada.run("import subprocess; subprocess.Popen(['setsid', 'sleep', '4321'], start_new_session=True)")
+    assert any("sleep 4321" in line for line in processes("mh-ada"))
+    started = time.monotonic()
+    ada.stop()
+    assert time.monotonic() - started < 30
+    deadline = time.monotonic() + 20
+    while processes("mh-ada") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes("mh-ada") == []
+    assert "mh-ada" not in platform.slurm("squeue", "--noheader", "--format=%u")
+
+
+def test_a_queued_job_says_why_and_can_be_cancelled(platform, ada, bela):
+    ada.start("rare")
+    answer = bela.post_form(profile="rare")
+    assert answer.ok and "/spawn-pending/" in answer.url
+    path = "/hub/api/users/mh-bela/server/progress"
+    with bela.get(path, params={"_xsrf": bela.xsrf}, stream=True) as stream:
+        for line in stream.iter_lines():
+            if b'"queued"' in line and b"not looked" not in line:
+                break
+    assert b"all nodes that fit are busy" in line and b'"position": 1' in line
+    assert job(platform, "mh-bela")["State"] == "PENDING"
+    bela.stop()
+    assert "mh-bela" not in platform.slurm("squeue", "--noheader", "--states=PD,R", "--format=%u")
+
+
+def test_a_job_that_dies_while_starting_is_told_with_its_log(platform, ada):
+    ada.post_form(profile="cpu")
+    deadline = time.monotonic() + 30
+    while not (running := platform.slurm("squeue", "-h", "-u", "mh-ada", "-t", "R", "-o", "%i").strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    platform.slurm("scancel", running)
+    last = ada.events()[-1]
+    assert last.get("failed") and "it was cancelled" in last["message"] and ".mandrillhub-server.log" in last["message"]
+
+
+def test_the_server_starts_with_a_broken_kernel(platform, ada):
+    python = platform.layout.kernels / "pytorch/bin/python"
+    hidden = python.with_name("python.hidden")
+    python.rename(hidden)
+    try:
+        ada.start("cpu")
+        assert ada.lab().ok
+        with pytest.raises(Exception):
+            ada.run("print(1)", timeout_s=20)
+    finally:
+        hidden.rename(python)
+    assert ada.run("print(1 + 1)") == "2"
+
+
+def test_homes_are_closed_to_others(platform):
+    for login in ("mh-ada", "mh-bela"):
+        assert os.stat(platform.layout.homes / login).st_mode & 0o077 == 0

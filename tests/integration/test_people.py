@@ -1,0 +1,92 @@
+"""attendees.csv becomes accounts, users, groups and roles; importing again is harmless; no home is ever deleted."""
+
+import subprocess
+
+import pytest
+import requests
+
+from hub import accounts, roster, services
+from hub.people import Person
+from hub.problems import Problems, Stop
+from hub.running import Running
+
+
+@pytest.fixture
+def homes(tmp_path_factory):
+    """A place for homes, and throw-away accounts."""
+    place = tmp_path_factory.mktemp("homes")
+    yield place
+    for login in ("mh-eve", "mh-finn"):
+        subprocess.run(["userdel", login], capture_output=True)
+
+
+def test_accounts_are_made_once_locked_and_opened_again(homes):
+    eve, finn, passwords = Person("mh-eve", "Eve Été"), Person("mh-finn", "Finn"), homes / "passwords.csv"
+    assert accounts.apply([eve, finn], homes, passwords) == ["made the account mh-eve", "made the account mh-finn"]
+    assert passwords.stat().st_mode & 0o777 == 0o600
+    first = accounts.read_passwords(passwords)
+    assert set(first) == {"mh-eve", "mh-finn"} and len(set(first.values())) == 2
+    assert accounts.apply([eve, finn], homes, passwords) == []
+    (homes / "mh-finn/work").write_text("mine")
+
+    assert accounts.apply([eve], homes, passwords) == ["locked the account mh-finn; its home stays"]
+    assert accounts.apply([eve], homes, passwords) == []
+    assert (homes / "mh-finn/work").read_text() == "mine"
+    assert "L" == subprocess.run(["passwd", "--status", "mh-finn"], capture_output=True, text=True).stdout.split()[1]
+
+    assert accounts.apply([eve, finn], homes, passwords) == ["opened the account mh-finn again"]
+    assert accounts.read_passwords(passwords) == first
+    assert (homes / "mh-finn/work").read_text() == "mine"
+
+
+def test_an_account_that_was_there_is_used_and_never_locked(homes):
+    subprocess.run(["useradd", "--home-dir", homes / "mh-eve", "mh-eve"], check=True)
+    passwords = homes / "passwords.csv"
+    assert accounts.apply([Person("mh-eve", "Eve")], homes, passwords) == []
+    assert accounts.apply([], homes, passwords) == []
+    assert not passwords.exists()
+
+
+def test_the_systems_own_accounts_are_refused(homes):
+    with pytest.raises(Problems, match=r"attendees.csv:3: login: 'daemon' is an account of the system itself"):
+        accounts.check([Person("daemon", "D", line=3)], homes / "attendees.csv")
+
+
+def test_a_failing_useradd_is_told(homes):
+    with pytest.raises(Stop, match="useradd failed for mh-eve"):
+        accounts.apply([Person("mh-eve", "E:ve")], homes, homes / "passwords.csv")
+
+
+def test_users_groups_and_admins_follow_the_list(platform):
+    running = Running.read(platform.layout)
+    hub = services.hub_api(platform.layout, running)
+    assert roster.apply(running.people, hub) == []
+    groups = {group["name"]: set(group["users"]) for group in hub.call("GET", "groups")}
+    assert groups == {"attendees": {"mh-ada", "mh-bela"}, "instructors": {"mh-carol"}}
+    users = hub.users()
+    assert {name for name, user in users.items() if user["admin"]} == {"mh-dora"}
+
+    changed = [person for person in running.people if person.login != "mh-bela"]
+    changed = [Person(p.login, p.name, {"mh-carol": "attendee", "mh-dora": "instructor"}.get(p.login, p.role))
+               for p in changed]
+    try:
+        bela = platform.person("mh-bela")
+        bela.start("small")
+        roster.apply(changed, hub)
+        assert not [name for name, user in hub.users().items() if user["admin"]]
+        groups = {group["name"]: set(group["users"]) for group in hub.call("GET", "groups")}
+        assert groups == {"attendees": {"mh-ada", "mh-carol"}, "instructors": {"mh-dora"}}
+        # Removed: no user, no cookie, no job; the home is still there.
+        assert "mh-bela" not in hub.users()
+        assert "/hub/login" in bela.get("/hub/home").url
+        assert "mh-bela" not in platform.slurm("squeue", "--noheader", "--states=PD,R", "--format=%u")
+        assert (platform.layout.homes / "mh-bela").is_dir()
+    finally:
+        roster.apply(running.people, hub)
+    assert roster.apply(running.people, hub) == []
+
+
+def test_a_message_of_the_hub_reaches_the_admin(platform):
+    hub = services.hub_api(platform.layout, Running.read(platform.layout))
+    with pytest.raises(requests.HTTPError, match="DELETE users/mh-nobody: 404"):
+        hub.call("DELETE", "users/mh-nobody")

@@ -1,0 +1,64 @@
+#!/bin/sh
+# All tests, kind by kind, on a fresh Debian 12: installs what they need, brings a platform of their own up (its
+# root, port, nodes and accounts are apart from any other's) and takes it away again. Run by `make test`, as root.
+# KINDS="unit browser" picks; MANDRILLHUB_TEST_ROOT and MANDRILLHUB_TEST_PORT move it.
+set -u
+cd "$(dirname "$0")/.."
+export MANDRILLHUB_TEST_ROOT="${MANDRILLHUB_TEST_ROOT:-/var/tmp/mandrillhub-test}"
+export MANDRILLHUB_TEST_PORT="${MANDRILLHUB_TEST_PORT:-18000}"
+KINDS=${KINDS:-unit integration browser deployment}
+ROOT=$MANDRILLHUB_TEST_ROOT
+OPT=$ROOT/opt/mandrillhub
+PYTHON=$OPT/tests/bin/python
+failed=""
+umask 022
+
+title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+
+clean_up() {
+  title "cleaning up"
+  [ ! -x "$OPT/hub/bin/mandrillhub" ] || "$OPT/hub/bin/mandrillhub" down --root "$ROOT"
+  for login in $(cut -d, -f1 tests/platform/attendees.csv | tail -n +2); do
+    ! getent passwd "$login" >/dev/null || userdel "$login" 2>/dev/null
+  done
+  rm -rf "$ROOT/home" "$ROOT/etc" "$ROOT/var"
+}
+
+title "installing"
+sh hub/bootstrap.sh "$ROOT" || exit 1
+[ -x /usr/bin/chromium ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+  apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core git >/dev/null; } || exit 1
+[ -x "$PYTHON" ] || "$OPT/uv/bin/uv" venv --quiet --python /usr/bin/python3 "$OPT/tests" || exit 1
+"$OPT/uv/bin/uv" pip sync --quiet --python "$PYTHON" --require-hashes tests/requirements.lock || exit 1
+packages=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+# The platform as it lies here, and what it imports.
+printf '%s\n%s\n' "$PWD" "$("$OPT/hub/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+  >"$packages/platform.pth"
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+run() { # name, command...
+  name=$1 && shift
+  title "$name" && begin=$(date +%s)
+  "$@" || failed="$failed $name"
+  printf '%s: %s s\n' "$name" "$(($(date +%s) - begin))"
+}
+
+title "installing the platform, from nothing to a login page" && begin=$(date +%s)
+make --no-print-directory up ROOT="$ROOT" PORT="$MANDRILLHUB_TEST_PORT" WORKSHOP=tests/platform/workshop.yml || exit 1
+printf 'platform: %s s, %s\n' "$(($(date +%s) - begin))" "$(du -shc "$OPT" "$ROOT/srv" | tail -n 1 | cut -f1)"
+
+for kind in $KINDS; do
+  case $kind in
+    unit)
+      run "style" "$PYTHON" -m ruff check --quiet .
+      run "unit" "$PYTHON" -m pytest tests/unit --ignore tests/unit/course_notebooks
+      # The course runs in the kernel's own environment, never in the hub's.
+      run "unit, course" env PYTHONPATH="$packages:course_notebooks" PYTHONDONTWRITEBYTECODE=1 \
+        "$ROOT/srv/mandrillhub/kernels/pytorch/bin/python" -m pytest tests/unit/course_notebooks ;;
+    integration | browser | deployment) run "$kind" "$PYTHON" -m pytest "tests/$kind" ;;
+    *) echo "unknown kind of tests: $kind" >&2 && exit 2 ;;
+  esac
+done
+title "result"
+[ -z "$failed" ] && echo "all kinds passed: $KINDS" || { echo "failed:$failed" && exit 1; }
