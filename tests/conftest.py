@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.platform import Platform
+from tests.live import Platform
 
 
 @pytest.fixture(scope="session")

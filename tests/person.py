@@ -47,7 +47,8 @@ class Person:
         """All events of the waiting page, until the server is ready or has failed."""
         events = []
         path = f"/hub/api/users/{self.login}/server{'s/' + server if server else ''}/progress"
-        with self.get(path, params={"_xsrf": self.xsrf}, stream=True, headers={"Accept": "text/event-stream"}) as answer:
+        headers = {"Accept": "text/event-stream"}
+        with self.get(path, params={"_xsrf": self.xsrf}, stream=True, headers=headers) as answer:
             answer.raise_for_status()
             for line in answer.iter_lines():
                 if line.startswith(b"data: "):

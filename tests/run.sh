@@ -4,7 +4,7 @@
 # KINDS="unit browser" picks; MANDRILLHUB_TEST_ROOT and MANDRILLHUB_TEST_PORT move it.
 set -u
 cd "$(dirname "$0")/.."
-export MANDRILLHUB_TEST_ROOT="${MANDRILLHUB_TEST_ROOT:-/var/tmp/mandrillhub-test}"
+export MANDRILLHUB_TEST_ROOT="${MANDRILLHUB_TEST_ROOT:-/var/tmp/mh-test}"
 export MANDRILLHUB_TEST_PORT="${MANDRILLHUB_TEST_PORT:-18000}"
 KINDS=${KINDS:-unit integration browser deployment}
 ROOT=$MANDRILLHUB_TEST_ROOT
@@ -18,7 +18,7 @@ title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 clean_up() {
   title "cleaning up"
   [ ! -x "$OPT/hub/bin/mandrillhub" ] || "$OPT/hub/bin/mandrillhub" down --root "$ROOT"
-  for login in $(cut -d, -f1 tests/platform/attendees.csv | tail -n +2); do
+  for login in $(cut -d, -f1 tests/live/attendees.csv | tail -n +2); do
     ! getent passwd "$login" >/dev/null || userdel "$login" 2>/dev/null
   done
   rm -rf "$ROOT/home" "$ROOT/etc" "$ROOT/var"
@@ -45,7 +45,7 @@ run() { # name, command...
 }
 
 title "installing the platform, from nothing to a login page" && begin=$(date +%s)
-make --no-print-directory up ROOT="$ROOT" PORT="$MANDRILLHUB_TEST_PORT" WORKSHOP=tests/platform/workshop.yml || exit 1
+make --no-print-directory up ROOT="$ROOT" PORT="$MANDRILLHUB_TEST_PORT" WORKSHOP=tests/live/workshop.yml || exit 1
 printf 'platform: %s s, %s\n' "$(($(date +%s) - begin))" "$(du -shc "$OPT" "$ROOT/srv" | tail -n 1 | cut -f1)"
 
 for kind in $KINDS; do
@@ -55,7 +55,8 @@ for kind in $KINDS; do
       run "unit" "$PYTHON" -m pytest tests/unit --ignore tests/unit/course_notebooks
       # The course runs in the kernel's own environment, never in the hub's.
       run "unit, course" env PYTHONPATH="$packages:course_notebooks" PYTHONDONTWRITEBYTECODE=1 \
-        "$ROOT/srv/mandrillhub/kernels/pytorch/bin/python" -m pytest tests/unit/course_notebooks ;;
+        "$ROOT/srv/mandrillhub/kernels/pytorch/bin/python" -m pytest --confcutdir tests/unit/course_notebooks \
+        tests/unit/course_notebooks ;;
     integration | browser | deployment) run "$kind" "$PYTHON" -m pytest "tests/$kind" ;;
     *) echo "unknown kind of tests: $kind" >&2 && exit 2 ;;
   esac

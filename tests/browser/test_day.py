@@ -14,7 +14,7 @@ NOTEBOOK_MS = 300_000
 def test_a_wrong_password_is_told_kindly(platform, visitor):
     guest = visitor()
     guest.log_in("mh-ada", "not-the-password")
-    expect(guest.page.get_by_text("Invalid username or password")).to_be_visible()
+    expect(guest.page.get_by_text("The user name or the password is not right")).to_be_visible()
     guest.keep("login-wrong")
 
 
@@ -70,7 +70,8 @@ def test_from_the_login_to_the_age_error(platform, visitor, ada, profile, title)
 
     guest.open("/hub/home")
     guest.keep("home")
-    page.get_by_role("button", name=re.compile("Stop")).or_(page.get_by_role("link", name=re.compile("Stop"))).first.click()
+    stop = re.compile("Stop")
+    page.get_by_role("button", name=stop).or_(page.get_by_role("link", name=stop)).first.click()
     deadline = time.monotonic() + 30
     while ada.server() is not None:
         assert time.monotonic() < deadline, "Stop did not stop the server"

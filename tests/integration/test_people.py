@@ -32,7 +32,8 @@ def test_accounts_are_made_once_locked_and_opened_again(homes):
     assert accounts.apply([eve], homes, passwords) == ["locked the account mh-finn; its home stays"]
     assert accounts.apply([eve], homes, passwords) == []
     assert (homes / "mh-finn/work").read_text() == "mine"
-    assert "L" == subprocess.run(["passwd", "--status", "mh-finn"], capture_output=True, text=True).stdout.split()[1]
+    status = subprocess.run(["passwd", "--status", "mh-finn"], capture_output=True, text=True).stdout
+    assert status.split()[1] == "L"
 
     assert accounts.apply([eve, finn], homes, passwords) == ["opened the account mh-finn again"]
     assert accounts.read_passwords(passwords) == first

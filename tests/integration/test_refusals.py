@@ -1,6 +1,7 @@
 """Whoever is not allowed, and whatever no profile offers, is refused on every path with a reason."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import requests
@@ -91,7 +92,7 @@ def test_unknown_people_and_wrong_passwords(platform):
         session.get(f"{platform.address}/hub/login", timeout=10)
         answer = session.post(f"{platform.address}/hub/login?_xsrf={session.cookies['_xsrf']}", timeout=30,
                               data={"username": login, "password": password})
-        assert answer.status_code == 403 and "Invalid username or password" in answer.text
+        assert answer.status_code == 403 and "The user name or the password is not right" in answer.text
 
 
 def test_an_account_of_the_machine_that_is_not_on_the_list_cannot_log_in(platform):
@@ -117,9 +118,10 @@ def test_no_secret_where_others_can_read_it(platform, ada):
     logs = "".join(path.read_text(errors="replace") for path in platform.layout.logs.iterdir())
     # As another user: everything readable below the instance's state and configuration.
     readable = subprocess.run(
-        ["runuser", "-u", "mh-bela", "--", "grep", "--recursive", "--no-messages", "--binary-files=text", "", "--files-with-matches",
-         platform.layout.etc, platform.layout.var], capture_output=True, text=True).stdout.splitlines()
+        ["runuser", "-u", "mh-bela", "--", "grep", "--recursive", "--no-messages", "--binary-files=text",
+         "--files-with-matches", "", platform.layout.etc, platform.layout.var],
+        capture_output=True, text=True).stdout.splitlines()
     assert readable, "slurm.conf at least is for everyone"
-    open_files = "".join(open(path, errors="replace").read() for path in readable)
+    open_files = "".join(Path(path).read_text(errors="replace") for path in readable)
     for secret in secrets:
         assert secret not in lines and secret not in logs and secret not in open_files

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the kernel's Python")
 
-from mandrill import faces  # noqa: E402
-from mandrill.dates import parse_date  # noqa: E402
+from mandrill import faces
+from mandrill.dates import parse_date
 
 PUBLIC = "Id,Photo_Name,Sex,dob,Shootdate,FaceView,FaceQual\n"
 LOWER = "id,photo_name,sex,dob,shootdate,face_view,face_qual,parent_folder,error_dob\n"
@@ -54,7 +54,8 @@ def test_semicolons_and_byte_order_mark(tmp_path):
 
 @pytest.mark.parametrize("text, day", [
     ("04/07/2014", date(2014, 7, 4)), ("4/7/2014", date(2014, 7, 4)), ("2014/07/04", date(2014, 7, 4)),
-    ("2014-07-04", date(2014, 7, 4)), ("2014-07-04 00:00:00", date(2014, 7, 4)), ("2014-07-04T10:30:00Z", date(2014, 7, 4)),
+    ("2014-07-04", date(2014, 7, 4)), ("2014-07-04 00:00:00", date(2014, 7, 4)),
+    ("2014-07-04T10:30:00Z", date(2014, 7, 4)),
     (" 31/12/2014 ", date(2014, 12, 31)),
 ])
 def test_date_formats(text, day):
@@ -102,7 +103,7 @@ def test_no_row_left(tmp_path):
 
 def test_finding_the_data(tmp_path, monkeypatch):
     monkeypatch.delenv(faces.VARIABLE, raising=False)
-    with pytest.raises(faces.DataError, match="MANDRILL_DATA is not set.*python -m mandrill.synthetic"):
+    with pytest.raises(faces.DataError, match=r"MANDRILL_DATA is not set.*python -m mandrill.synthetic"):
         faces.find()
     with pytest.raises(faces.DataError, match="nowhere is not a folder"):
         faces.find(tmp_path / "nowhere")
@@ -113,7 +114,7 @@ def test_finding_the_data(tmp_path, monkeypatch):
     monkeypatch.setenv(faces.VARIABLE, str(tmp_path))
     assert faces.find() == table == faces.find(table)
     write(tmp_path, LOWER, "second.csv")
-    with pytest.raises(faces.DataError, match="several tables.*second.csv, table.csv"):
+    with pytest.raises(faces.DataError, match=r"several tables.*second.csv, table.csv"):
         faces.find()
 
 

@@ -11,12 +11,11 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the kernel's Python")
 
-import numpy as np  # noqa: E402
-
-from mandrill import baselines, faces, metrics, split  # noqa: E402
-from mandrill.published import PHOTOS_BY_YEAR  # noqa: E402
-from mandrill.synthetic import Parameters, draw_set, write  # noqa: E402
-from mandrill.synthetic.population import draw_rows  # noqa: E402
+import numpy as np
+from mandrill import baselines, faces, metrics, split
+from mandrill.published import PHOTOS_BY_YEAR
+from mandrill.synthetic import Parameters, draw_set, write
+from mandrill.synthetic.population import draw_rows
 
 SMALL = Parameters(photos=24, individuals=6, size=32, seed=3)
 
@@ -36,7 +35,8 @@ def test_same_bytes_whatever_the_processes(tmp_path):
 def test_another_seed_gives_other_faces(tmp_path):
     draw_set(tmp_path / "a", SMALL, processes=1)
     draw_set(tmp_path / "b", Parameters(24, 6, 32, seed=4), processes=1)
-    pictures = [{digest for name, digest in content(tmp_path / folder).items() if name.endswith(".jpg")} for folder in "ab"]
+    pictures = [{digest for name, digest in content(tmp_path / folder).items() if name.endswith(".jpg")}
+                for folder in "ab"]
     assert not pictures[0] & pictures[1]
 
 
@@ -148,7 +148,7 @@ def test_the_leak_a_split_by_photo_flatters(photos):
     for cut in (split.by_photo, split.by_individual):
         train, test = cut(photos, test=0.2, seed=1)
         error[cut] = metrics.mae(baselines.most_similar(train, test), test["age_years"])
-    assert error[split.by_photo] < 0.6 * error[split.by_individual]
+    assert error[split.by_photo] < 0.4 * error[split.by_individual]
 
 
 def test_faces_tell_the_age(photos):

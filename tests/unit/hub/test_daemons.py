@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import supervisor
+
 from hub.daemons import Daemon, Daemons, _escape, _quote, write_file
 from hub.layout import Layout
 from hub.problems import Stop
@@ -109,7 +110,8 @@ def test_restart_one(daemons):
     a, b = pid(daemons, "a"), pid(daemons, "b")
     daemons.restart("a")
     assert pid(daemons, "a") != a and pid(daemons, "b") == b
-    with pytest.raises(Stop, match="No daemon 'x' runs here; there are: a, b"):
+    assert daemons.stop("b") and not daemons.stop("b") and not daemons.stop("x")
+    with pytest.raises(Stop, match=r"No daemon 'x' runs here; there are: a, b"):
         daemons.restart("x")
 
 

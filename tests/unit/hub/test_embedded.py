@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from hub.embedded import cgroups, gpus
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
@@ -86,9 +87,12 @@ def test_emulated_device_nodes(tmp_path):
 def test_ports_derive_from_the_public_one():
     ports = Ports(8000)
     assert (ports.public, ports.proxy_api, ports.hub_api, ports.slurmctld) == (8000, 8001, 8002, 8010)
-    assert [ports.slurmd(index) for index in (0, 29)] == [8011, 8040]
-    with pytest.raises(Stop, match="room for 30 nodes"):
-        ports.slurmd(30)
+    assert [ports.slurmd_cpu(0), ports.slurmd_cpu(15), ports.slurmd_gpu(0), ports.slurmd_gpu(13)] == [
+        8011, 8026, 8027, 8040]
+    with pytest.raises(Stop, match=r"ports for 16 CPU nodes: lower cluster.cpu_nodes"):
+        ports.slurmd_cpu(16)
+    with pytest.raises(Stop, match=r"ports for 14 GPU nodes"):
+        ports.slurmd_gpu(14)
 
 
 @pytest.fixture
@@ -125,7 +129,7 @@ def test_a_free_port_and_an_address_that_is_not_ours(taken):
         free = probe.getsockname()[1]
     assert not listening(free) and listeners(free) == []
     check_free({"a": ("127.0.0.1", free)})
-    with pytest.raises(Stop, match="Is `listen:` in workshop.yml an address of this machine"):
+    with pytest.raises(Stop, match=r"Is `listen:` in workshop.yml an address of this machine"):
         check_free({"a": ("192.0.2.1", free)})
 
 
@@ -149,7 +153,7 @@ def test_emulated_nodes(monkeypatch):
     assert [line.split()[0] for line in nodes] == [f"NodeName={prefix}-{name}" for name in
                                                    ("cpu1", "cpu2", "gpu1", "gpu2")]
     assert all("NodeAddr=127.0.0.1" in line and "CPUs=8" in line and "RealMemory=4096" in line for line in nodes)
-    assert "Port=8013" in nodes[2] and "Feature=gpu,rtx2080ti,emulated" in nodes[2]
+    assert "Port=8027" in nodes[2] and "Feature=gpu,rtx2080ti,emulated" in nodes[2]
     assert nodes[2].endswith("Gres=gpu:rtx2080ti:2,nic:of_other_nodes:1")
     assert nodes[0].endswith("Feature=cpu Gres=nic:of_other_nodes:3")
     assert "\nSlurmctldPort=8010\n" in texts["slurm.conf"]
@@ -208,7 +212,7 @@ def test_a_root_that_slurm_cannot_use(monkeypatch, root, message):
 def test_without_root_or_slurm(monkeypatch):
     slurm, _ = render(monkeypatch)
     monkeypatch.setattr("hub.embedded.slurm.PATH", "/nowhere")
-    with pytest.raises(Stop, match="missing: munged, .*scancel.\nNext: apt-get install slurmctld slurmd"):
+    with pytest.raises(Stop, match=r"missing: munged, .*scancel.\nNext: apt-get install slurmctld slurmd"):
         slurm._check()
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Stop, match="needs root"):
@@ -231,4 +235,6 @@ def test_jobs_without_their_keeper_are_orphans(tmp_path, monkeypatch):
         directory.mkdir(parents=True)
         (directory / "cgroup.procs").write_text(pids)
     monkeypatch.setattr(cgroups, "_command", lambda pid: "slurmstepd: [7." if pid == 11 else "sleep")
-    assert cgroups.orphans("m1-cpu1", tmp_path) == {13}
+    jobs = cgroups.jobs("m1-cpu1", tmp_path)
+    assert jobs == {7: {11, 12}, 8: {13}}
+    assert cgroups.kept(jobs[7]) and not cgroups.kept(jobs[8]) and not cgroups.kept(set())

@@ -30,8 +30,8 @@ def test_queue_phases_positions_and_reasons_in_words():
 
 
 NODES = """\
-m-cpu1 mix 2/14/0/16 16384 2048 (null) (null) cpu
-m-cpu2 down* 0/0/16/16 16384 0 (null) (null) cpu
+m-cpu1 mix 2/14/0/16 16384 2048 (null) (null) cpu*
+m-cpu2 down* 0/0/16/16 16384 0 (null) (null) cpu*
 m-gpu1 mix 2/14/0/16 16384 4096 gpu:rtx2080ti:2(S:0) gpu:rtx2080ti:1(IDX:0) gpu
 m-gpu2 idle 0/16/0/16 16384 0 gpu:a100:2 gpu:a100:0(IDX:N/A) gpu
 """
@@ -69,6 +69,28 @@ def test_one_query_serves_all_who_ask_at_once():
         assert await shared() == 2
 
     asyncio.run(twenty())
+
+
+def test_an_answer_from_before_a_change_is_not_given_to_who_asks_after_it():
+    """A job submitted while a query ran is not in that query's answer, and has not ended."""
+    submitted, seen = set(), []
+
+    async def ask():
+        known = set(submitted)
+        await asyncio.sleep(0.01)
+        return known
+
+    async def submit_meanwhile():
+        shared = Shared(ask, max_age=60)
+        early = asyncio.ensure_future(shared())
+        await asyncio.sleep(0.005)
+        submitted.add("7")
+        shared.forget()
+        seen.append(await shared())
+        assert await early == set()
+
+    asyncio.run(submit_meanwhile())
+    assert seen == [{"7"}]
 
 
 def test_a_failed_query_is_not_remembered():

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from hub.accounts import read_passwords
 from hub.layout import Layout
-
 from tests.person import Person
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
-ROOT = Path(os.environ.get("MANDRILLHUB_TEST_ROOT", "/var/tmp/mandrillhub-test"))
+ROOT = Path(os.environ.get("MANDRILLHUB_TEST_ROOT", "/var/tmp/mh-test"))
 PORT = int(os.environ.get("MANDRILLHUB_TEST_PORT", "18000"))
 
 

@@ -1,0 +1,1 @@
+"""The embedded cluster: a private Slurm on this machine, in one directory."""
