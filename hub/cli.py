@@ -29,19 +29,23 @@ from kernels import build as kernels
 from spawner_profiles.slurm import Phase, SchedulerSilent, Slurm
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A JupyterHub teaching platform for GPU clusters.")
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 ROOT = Annotated[Path, typer.Option(help="everything lies below this directory")]
 
 
 @contextmanager
-def step(what: str):
-    """Say what is being done and for how long already; then how long it took, or that it was there."""
+def step(what: str, spinner: bool = True):
+    """Say what is being done and for how long already; then how long it took, or that it was there.
+
+    ``spinner=False`` for a step that shows a progress bar of its own.
+    """
     begin = monotonic()
     outcome: dict[str, str | bool] = {}
-    if not console.is_terminal:
+    live = spinner and console.is_terminal
+    if not live:
         console.print(f"→ {what}")
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console,
-                  transient=True, disable=not console.is_terminal) as progress:
+                  transient=True, disable=not live) as progress:
         progress.add_task(what)
         yield outcome
     note = outcome.get("note") or ("" if outcome.get("changed", True) else "already there")
@@ -117,7 +121,7 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
     for name in kernels.names():
         with step(f"kernel {name} (6 GB, some minutes)") as outcome:
             outcome["changed"] = install.kernel(layout, uv, name)
-    with step("course and photos") as outcome:
+    with step("course and photos", spinner=False) as outcome:
         changed = install.course(layout)
         running.data = install.data(layout, workshop)
         outcome["note"] = "" if changed else "already there"
@@ -132,6 +136,7 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         cluster.write()
         daemons = [*cluster.daemons(), *services.daemons(layout, running)]
         outcome["note"] = str(supervisor.apply(daemons, lambda text: None))
+        cluster.tidy(lambda text: None)
     with step("people in the hub") as outcome:
         done = roster.apply(people, services.hub_api(layout, running))
         outcome["note"] = "; ".join(done)
@@ -171,13 +176,15 @@ def down(root: ROOT = Path("/")) -> None:
             return
         with alone(layout):
             running = Running.read(layout)
+            cluster = EmbeddedSlurm(layout, running.workshop.cluster, running.workshop.port)
             # The hub first, so that nobody starts a server while we stop them.
             with step("hub"):
                 supervisor.stop("hub")
             with step("notebook servers"):
-                EmbeddedSlurm(layout, running.workshop.cluster, running.workshop.port).drain(lambda text: None)
+                cluster.drain(lambda text: None)
             with step("cluster and proxy"):
                 supervisor.stop_all(lambda text: None)
+                cluster.remove_cgroups()
         console.print(f"stopped; homes, {layout.hub_state} and {layout.srv} stay")
 
 

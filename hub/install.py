@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -132,7 +131,7 @@ def _sync(environment: Path, lock: Path, uv: Path) -> bool:
 
 
 def _run(command: list, what: str, **options) -> None:
-    result = subprocess.run(list(map(str, command)), stdout=sys.stderr, **options)
+    result = subprocess.run(list(map(str, command)), stdout=subprocess.DEVNULL, **options)
     if result.returncode:
         raise _failed(what, result.returncode)
 

@@ -23,7 +23,7 @@ class Layout:
         """Prefix of node names, which become cgroup names: unique for each root on one kernel."""
         if self.root == Path("/"):
             return "mandrill"
-        return "mandrill" + hashlib.sha256(str(self.root).encode()).hexdigest()[:5]
+        return "mh" + hashlib.sha256(str(self.root).encode()).hexdigest()[:5]
 
     @property
     def opt(self) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from hub.layout import Layout
 from hub.people import Person
 from hub.problems import Stop
-from hub.layout import Layout
 from hub.workshop import Workshop
 
 

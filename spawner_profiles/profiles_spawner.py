@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jupyterhub.spawner import SpawnException
-from traitlets import List, default
+from traitlets import Callable, List, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
 from spawner_profiles.profiles import Profile, Refused, choose
@@ -33,6 +33,8 @@ class ProfileSpawner(ProfilesSpawner):
     """
 
     catalog = List(config=True, help="the profiles, in the order of the start page")
+    # wrapspawner fixes it to a select box; this is JupyterHub's own again.
+    options_form = Union([Unicode(), Callable()], config=True)
 
     @default("profiles")
     def _profiles(self) -> list[tuple]:

@@ -103,17 +103,18 @@ class Shared:
         self._max_age = max_age
         self._lock = asyncio.Lock()
         self._answer: Any = None
-        self.forget()
+        self._asked = self._from = float("-inf")
 
     def forget(self) -> None:
-        """The next one to ask gets a fresh answer."""
-        self._asked = float("-inf")
+        """Something changed: from now on only a question asked after this moment has a good answer."""
+        self._from = time.monotonic()
 
     async def __call__(self) -> Any:
         async with self._lock:
-            if time.monotonic() - self._asked > self._max_age:
+            now = time.monotonic()
+            if self._asked <= self._from or now - self._asked > self._max_age:
                 self._answer = await self._ask()
-                self._asked = time.monotonic()
+                self._asked = now  # when we asked, not when the answer came: it may lack what began meanwhile
             return self._answer
 
 
@@ -139,6 +140,8 @@ class Slurm:
         job_id = out.split(";")[0].strip()
         if code or not job_id.isdigit():
             raise SubmitRefused(err.removeprefix("sbatch: error: ").strip() or f"sbatch ended with {code}")
+        # A list from before this moment lacks the job: it must not look as if it had ended.
+        self.jobs.forget()
         return job_id
 
     async def _list_jobs(self) -> dict[str, Job]:
@@ -226,10 +229,10 @@ def parse_nodes(text: str) -> list[Node]:
     nodes = []
     for line in text.splitlines():
         _, state, cpus, memory, used_memory, gres, used_gres, partition = line.split()
-        allocated, idle, _, total = map(int, cpus.split("/"))
+        _, idle, _, total = map(int, cpus.split("/"))
         have, used = _gpus(gres), _gpus(used_gres)
         nodes.append(Node(
-            partition=partition,
+            partition=partition.removesuffix("*"),  # sinfo marks the default one
             up=state in ("idle", "mix", "alloc"),
             cpus=(idle, total),
             memory=(int(memory) - int(used_memory), int(memory)),

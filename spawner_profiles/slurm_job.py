@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pwd
+from contextlib import suppress
 from functools import cached_property
 
 from batchspawner import JobStatus, SlurmSpawner
@@ -133,10 +134,8 @@ class SlurmJobSpawner(SlurmSpawner):
             if self._port_reported.is_set():
                 await asyncio.sleep(0.1)
                 continue
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._port_reported.wait(), self.poll_seconds)
-            except TimeoutError:
-                pass
 
     async def _why_it_ended(self, job: Job) -> str:
         """The reason and the end of the job's log, read as the user: a link in a home shows them nothing new."""
