@@ -18,10 +18,7 @@ INSTRUCTOR_SCOPES = ["admin-ui", "list:users!group=attendees", "read:users!group
 
 
 class HubApi:
-    """JupyterHub's REST API, as a service that may manage users and groups."""
-
-    #: The least that keeping users and groups in step needs.
-    SCOPES = ["admin:users", "admin:groups", "admin:servers", "read:hub"]
+    """JupyterHub's REST API, as the service that keeps users and groups in step."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url

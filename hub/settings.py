@@ -66,10 +66,9 @@ def _people(c, layout: Layout, running: Running) -> None:
     c.Authenticator.allow_existing_users = False
     c.Authenticator.admin_users = {person.login for person in running.people if person.role == "admin"}
     c.JupyterHub.load_groups = {group: {"users": []} for group in roster.GROUPS.values()}
-    c.JupyterHub.services = [{"name": "roster", "api_token": secret(layout.hub_state, "roster_token")}]
+    # Only an admin may make another one or take that away again, so the service that does it is one.
+    c.JupyterHub.services = [{"name": "roster", "api_token": secret(layout.hub_state, "roster_token"), "admin": True}]
     c.JupyterHub.load_roles = [
-        {"name": "roster", "services": ["roster"], "scopes": roster.HubApi.SCOPES,
-         "description": "keeps users and groups in step with attendees.csv"},
         {"name": "instructor", "groups": ["instructors"], "scopes": roster.INSTRUCTOR_SCOPES,
          "description": "sees the class, starts and stops its servers"},
     ]

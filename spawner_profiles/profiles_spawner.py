@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from jupyterhub.spawner import SpawnException
 from traitlets import Callable, List, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
+from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
 from spawner_profiles.slurm import Capacity, SchedulerSilent
 from spawner_profiles.slurm_job import SlurmJobSpawner
@@ -61,7 +61,7 @@ class ProfileSpawner(ProfilesSpawner):
             # Do not remember a refused request as this person's default for the next start.
             if self.orm_spawner:
                 self.orm_spawner.user_options = {}
-            raise SpawnException(str(error), reason="profile-refused", status_code=400) from None
+            raise SpawnProblem(str(error), reason="profile-refused", status_code=400) from None
 
     def select_profile(self, profile: str) -> None:
         """wrapspawner's hook: called with a checked key before a start, with a remembered one after a restart."""

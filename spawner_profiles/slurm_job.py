@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import cached_property
 
 from batchspawner import JobStatus, SlurmSpawner
-from jupyterhub.spawner import SpawnException
 from traitlets import Integer, Unicode
 
+from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.slurm import Job, Phase, SchedulerSilent, Slurm, SubmitRefused, job_name
 
 #: ``exec``, because Slurm's first signal reaches the script alone: the server itself must be the script.
@@ -82,9 +82,9 @@ class SlurmJobSpawner(SlurmSpawner):
         try:
             self.job_id = await self.slurm.submit(script, self.user.name, self.get_env())
         except SubmitRefused as error:
-            raise SpawnException(f"The cluster refused the job: {error}", reason="refused", status_code=503) from None
+            raise SpawnProblem(f"The cluster refused the job: {error}", reason="refused", status_code=503) from None
         except KeyError:
-            raise SpawnException(f"{self.user.name} has no account on this cluster; ask your instructor.",
+            raise SpawnProblem(f"{self.user.name} has no account on this cluster; ask your instructor.",
                                  reason="no-account", status_code=403) from None
         self.log.info("Submitted job %s for %s: profile %s", self.job_id, self._log_name, self.req_profile)
         return self.job_id
@@ -127,8 +127,8 @@ class SlurmJobSpawner(SlurmSpawner):
             raise
         while True:
             job = await self.look()
-            if job and job.phase in (Phase.ENDING, Phase.ENDED):
-                raise SpawnException(await self._why_it_ended(job), reason="job-ended", status_code=500)
+            if job and job.phase is Phase.ENDED:  # why is known only then, not yet while it ends
+                raise SpawnProblem(await self._why_it_ended(job), reason="job-ended", status_code=500)
             if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
                 return self.address or job.node, self.port
             if self._port_reported.is_set():
@@ -144,7 +144,7 @@ class SlurmJobSpawner(SlurmSpawner):
             "tail", "-n", "3", self.req_logfile, cwd=account.pw_dir, user=account.pw_uid, group=account.pw_gid,
             extra_groups=[], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
         log = (await tail.communicate())[0].decode(errors="replace").strip()
-        return (f"Your job {job.id} ended before the server was ready: {job.reason or 'it is ending'}. "
+        return (f"Your job {job.id} ended before the server was ready: {job.reason}. "
                 f"Its log is ~/{self.req_logfile}{': ' + log if log else '.'}")
 
     async def stop(self, now: bool = False) -> None:
@@ -155,7 +155,7 @@ class SlurmJobSpawner(SlurmSpawner):
         try:
             await self.slurm.cancel(self.job_id)
         except SchedulerSilent as error:
-            raise SpawnException(f"The cluster does not answer, so your server still runs. Try again in a minute. "
+            raise SpawnProblem(f"The cluster does not answer, so your server still runs. Try again in a minute. "
                                  f"({error})", reason="scheduler-silent", status_code=503) from None
         while not now:
             job = await self.look()

@@ -10,26 +10,28 @@ import pytest
 
 def processes(login: str) -> list[str]:
     """Command lines of everything that runs under this account."""
-    return subprocess.run(["ps", "-u", login, "-o", "pid=,args="], capture_output=True, text=True).stdout.splitlines()
+    listing = subprocess.run(["ps", "-ww", "-u", login, "-o", "pid=,args="], capture_output=True, text=True)
+    return listing.stdout.splitlines()
 
 
 def job(platform, login: str) -> dict[str, str]:
     """The person's one job, as squeue tells it."""
-    fields = ("JobID", "UserName", "Name", "Partition", "State", "NumCPUs", "MinMemory", "tres-per-node", "NodeList")
-    line = platform.slurm("squeue", "--noheader", f"--user={login}", "--states=PD,R", "--Format",
-                          ",".join(f"{field}:64" for field in fields))
+    fields = {"id": "%i", "user": "%u", "name": "%j", "partition": "%P", "state": "%T", "cpus": "%C", "memory": "%m",
+              "gres": "%b", "node": "%N"}
+    line = platform.slurm("squeue", "--noheader", f"--user={login}", "--states=PD,R",
+                          f"--format={'|'.join(fields.values())}").strip()
     assert len(line.splitlines()) == 1, line
-    return dict(zip(fields, line.split(), strict=True))
+    return dict(zip(fields, line.split("|"), strict=True))
 
 
 def test_two_people_two_jobs_under_their_own_accounts(platform, ada, bela):
     ada.start("cpu")
     bela.start("small")
     first, second = job(platform, "mh-ada"), job(platform, "mh-bela")
-    assert (first["UserName"], first["Name"], first["Partition"]) == ("mh-ada", "jupyter-cpu", "cpu")
-    assert (first["NumCPUs"], first["MinMemory"]) == ("2", "2G")
-    assert (second["UserName"], second["NumCPUs"], second["MinMemory"]) == ("mh-bela", "1", "512M")
-    assert first["NodeList"].startswith(platform.layout.instance)
+    assert (first["user"], first["name"], first["partition"]) == ("mh-ada", "jupyter-cpu", "cpu")
+    assert (first["cpus"], first["memory"]) == ("2", "2G")
+    assert (second["user"], second["cpus"], second["memory"]) == ("mh-bela", "1", "512M")
+    assert first["node"].startswith(platform.layout.instance)
     for login in ("mh-ada", "mh-bela"):
         assert any("spawner_profiles.singleuser" in line for line in processes(login))
 
@@ -63,7 +65,7 @@ def test_the_memory_of_the_profile_is_enforced(ada):
 
 def test_a_gpu_job_can_open_its_own_gpu_alone(platform, ada):
     ada.start("gpu")
-    assert job(platform, "mh-ada")["tres-per-node"] == "gres:gpu:a100:1"
+    assert job(platform, "mh-ada")["gres"] == "gres:gpu:a100:1"
     devices = sorted(str(path) for path in (platform.layout.slurm / "dev").glob("nvidia*"))
     said = ada.run(
         "import os, errno\n"
@@ -103,7 +105,7 @@ def test_a_queued_job_says_why_and_can_be_cancelled(platform, ada, bela):
             if b'"queued"' in line and b"not looked" not in line:
                 break
     assert b"all nodes that fit are busy" in line and b'"position": 1' in line
-    assert job(platform, "mh-bela")["State"] == "PENDING"
+    assert job(platform, "mh-bela")["state"] == "PENDING"
     bela.stop()
     assert "mh-bela" not in platform.slurm("squeue", "--noheader", "--states=PD,R", "--format=%u")
 

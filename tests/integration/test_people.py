@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import requests
 
-from hub import accounts, roster, services
+from hub import accounts, services
 from hub.people import Person
 from hub.problems import Problems, Stop
 from hub.running import Running
@@ -58,33 +58,34 @@ def test_a_failing_useradd_is_told(homes):
         accounts.apply([Person("mh-eve", "E:ve")], homes, homes / "passwords.csv")
 
 
-def test_users_groups_and_admins_follow_the_list(platform):
-    running = Running.read(platform.layout)
-    hub = services.hub_api(platform.layout, running)
-    assert roster.apply(running.people, hub) == []
+def in_the_hub(platform) -> tuple[dict, set]:
+    """JupyterHub's groups and admins."""
+    hub = services.hub_api(platform.layout, Running.read(platform.layout))
     groups = {group["name"]: set(group["users"]) for group in hub.call("GET", "groups")}
-    assert groups == {"attendees": {"mh-ada", "mh-bela"}, "instructors": {"mh-carol"}}
-    users = hub.users()
-    assert {name for name, user in users.items() if user["admin"]} == {"mh-dora"}
+    return groups, {name for name, user in hub.users().items() if user["admin"]}
 
-    changed = [person for person in running.people if person.login != "mh-bela"]
-    changed = [Person(p.login, p.name, {"mh-carol": "attendee", "mh-dora": "instructor"}.get(p.login, p.role))
-               for p in changed]
+
+def test_users_groups_and_admins_follow_the_list(platform, tmp_path):
+    everyone = ({"attendees": {"mh-ada", "mh-bela"}, "instructors": {"mh-carol"}}, {"mh-dora"})
+    assert in_the_hub(platform) == everyone
+    (tmp_path / "workshop.yml").write_text(platform.workshop.read_text())
+    (tmp_path / "attendees.csv").write_text(
+        "login,name,role\nmh-ada,Ada Test,\nmh-carol,Carol Test,\nmh-dora,Dora Test,instructor\n")
+    bela = platform.person("mh-bela")
+    bela.start("small")
     try:
-        bela = platform.person("mh-bela")
-        bela.start("small")
-        roster.apply(changed, hub)
-        assert not [name for name, user in hub.users().items() if user["admin"]]
-        groups = {group["name"]: set(group["users"]) for group in hub.call("GET", "groups")}
-        assert groups == {"attendees": {"mh-ada", "mh-carol"}, "instructors": {"mh-dora"}}
-        # Removed: no user, no cookie, no job; the home is still there.
-        assert "mh-bela" not in hub.users()
+        said = platform.make("up", WORKSHOP=tmp_path / "workshop.yml").stdout
+        assert "locked the account mh-bela; its home stays" in said and "removed mh-bela from the hub" in said
+        assert in_the_hub(platform) == ({"attendees": {"mh-ada", "mh-carol"}, "instructors": {"mh-dora"}}, set())
+        # Removed: no cookie, no login, no job; the home is still there.
         assert "/hub/login" in bela.get("/hub/home").url
+        assert bela.log_in().status_code == 403
         assert "mh-bela" not in platform.slurm("squeue", "--noheader", "--states=PD,R", "--format=%u")
-        assert (platform.layout.homes / "mh-bela").is_dir()
+        assert (platform.layout.homes / "mh-bela/mandrill").is_dir()
     finally:
-        roster.apply(running.people, hub)
-    assert roster.apply(running.people, hub) == []
+        platform.make("up")
+    assert in_the_hub(platform) == everyone
+    platform.person("mh-bela")
 
 
 def test_a_message_of_the_hub_reaches_the_admin(platform):
