@@ -26,7 +26,8 @@ from hub.problems import Problems, Stop
 from hub.running import Running
 from hub.workshop import GpuNode, load
 from kernels import build as kernels
-from spawner_profiles.slurm import Phase, SchedulerSilent, Slurm
+from spawner_profiles.jobs import Phase, SchedulerSilent
+from spawner_profiles.slurm import Slurm
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A JupyterHub teaching platform for GPU clusters.")
 console = Console(highlight=False, soft_wrap=True)
@@ -109,6 +110,7 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
                       data=workshop.data.mandrillus or layout.data)
     supervisor = Daemons(layout, layout.hub_bin)
     cluster = EmbeddedSlurm(layout, workshop.cluster, workshop.port)
+    cluster.check_place()
     check_free(cluster.needed_ports() | services.needed_ports(running), supervisor.pids())
 
     uv = layout.opt / "uv/bin/uv"

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import re
 import resource
-import shlex
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -23,36 +21,11 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from hub.layout import Layout
 from hub.problems import Stop
+from hub.supervisor_config import ENVIRONMENT, Daemon, render
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8"}
 ALIVE = ("STARTING", "RUNNING")
 SETTLE_S = 4  # a daemon that dies at first gets this long: what held its port or lock may still be stopping
 POLL_S = 0.05
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """A program that supervisord keeps running.
-
-    ``ready`` tells whether it really serves; ``ready_text`` ends "… does not answer: expected". A change of
-    ``restart_key`` (a hash of the files that it reads) restarts it. Neighbours in the list with the same
-    ``together`` start at the same time.
-    """
-
-    name: str
-    command: Sequence[str]
-    ready: Callable[[], bool]
-    ready_text: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    user: str | None = None
-    directory: Path = Path("/")
-    restart_key: str = ""
-    together: str = ""
-    stop_signal: str = "TERM"
-    stop_wait_s: int = 10
-    ready_timeout_s: float = 30
-    next_step: str = "mend what the log says, then `make up` again"
 
 
 @dataclass
@@ -118,7 +91,7 @@ class Daemons:
         if len(str(self.socket)) > 100:  # it is bound as supervisord.sock.<pid>; sun_path has 107 characters
             raise Stop(f"The path {self.socket} is too long for a socket.\nNext: choose a shorter --root.")
         order = self._order()
-        write_file(self.config, self.render(daemons), mode=0o600)
+        write_file(self.config, render(daemons, self.logs, self.socket, self.pidfile), mode=0o600)
         changes = Changes()
         if self.running():
             self._update(order, changes, progress)
@@ -232,36 +205,6 @@ class Daemons:
         text = self.config.read_text() if self.config.exists() else ""
         return re.findall(r"^\[program:(.+)\]$", text, re.MULTILINE)
 
-    def render(self, daemons: Sequence[Daemon]) -> str:
-        """The text of supervisord.conf (its keys: supervisord's manual, "Configuration File")."""
-        sections = {
-            "unix_http_server": {"file": self.socket, "chmod": "0700"},
-            "supervisord": {"logfile": self.logs / "supervisord.log", "logfile_maxbytes": "5MB",
-                            "logfile_backups": 3, "pidfile": self.pidfile, "directory": "/", "umask": "022",
-                            "childlogdir": self.logs,
-                            **({"user": "root"} if os.geteuid() == 0 else {})},
-            "rpcinterface:supervisor": {
-                "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
-            "supervisorctl": {"serverurl": f"unix://{self.socket}"},  # for an admin who knows supervisor
-            **{f"program:{daemon.name}": self._program(daemon) for daemon in daemons}}
-        return "".join(f"[{name}]\n" + "".join(f"{key}={_escape(value)}\n" for key, value in keys.items()) + "\n"
-                       for name, keys in sections.items())
-
-    def _program(self, daemon: Daemon) -> dict[str, object]:
-        # pdeathsig: when supervisord is killed, its daemons end too, and none is left that nobody watches.
-        # The children of a daemon do not inherit it: slurmd's jobs live on.
-        command = [shutil.which("setpriv", path=PATH) or "setpriv", "--pdeathsig", daemon.stop_signal, "--",
-                   *map(str, daemon.command)]
-        environment = {**ENVIRONMENT, **daemon.environment, "RESTART_KEY": daemon.restart_key}
-        return {"command": shlex.join(command),
-                "environment": ",".join(f"{key}={_quote(value)}" for key, value in environment.items()),
-                "directory": daemon.directory, **({"user": daemon.user} if daemon.user else {}),
-                "autostart": "false", "autorestart": "true", "startsecs": 1, "startretries": 10,
-                "stopsignal": daemon.stop_signal, "stopwaitsecs": daemon.stop_wait_s,
-                "stopasgroup": "false", "killasgroup": "false",
-                "redirect_stderr": "true", "stdout_logfile": self.log(daemon.name),
-                "stdout_logfile_maxbytes": "5MB", "stdout_logfile_backups": 3}
-
 
 def _gone(pid: int) -> bool:
     """Has it ended? In a container whose init does not tidy up, it stays as a zombie."""
@@ -273,22 +216,6 @@ def _gone(pid: int) -> bool:
 
 def _backwards(order: list[str], names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: order.index(name) if name in order else -1, reverse=True)
-
-
-def _escape(value: object) -> str:
-    """A value of supervisord.conf: % is special, and what cannot be written there is a ValueError."""
-    text = str(value)
-    if re.search(r"[\r\n\0]|(^|\s)[;#]", text):
-        raise ValueError(f"supervisord's configuration cannot hold a line break, ' ;' or ' #': {text!r}")
-    return text.replace("%", "%%")
-
-
-def _quote(value: str) -> str:
-    """A value of an environment; supervisord knows no escapes in quotes and strips both kinds from the ends."""
-    mark = "'" if '"' in value else '"'
-    if mark in value or value.strip("'\"") != value:
-        raise ValueError(f"supervisord's configuration cannot hold these quotes: {value!r}")
-    return mark + value + mark
 
 
 def write_file(path: Path, text: str, mode: int = 0o644) -> None:

@@ -50,6 +50,12 @@ def server(layout: Layout, uv: Path) -> bool:
         settings = environment / "etc/jupyter"
         settings.mkdir(parents=True, exist_ok=True)
         extensions = {"spawner_profiles.singleuser": True} | dict.fromkeys(UNUSED_EXTENSIONS, False)
+        lab = environment / "share/jupyter/lab/settings"
+        lab.mkdir(parents=True, exist_ok=True)
+        # Nobody in a class should be asked about newsletters and updates.
+        (lab / "overrides.json").write_text(json.dumps({
+            "@jupyterlab/apputils-extension:notification": {
+                "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": False}}, indent=1) + "\n")
         (settings / "jupyter_server_config.json").write_text(json.dumps({
             # A login shell would reset PATH, and the course's Python with it.
             "ServerApp": {"jpserver_extensions": extensions, "terminado_settings": {"shell_command": ["/bin/bash"]}},

@@ -7,10 +7,10 @@ import socket
 import requests
 
 from hub import install, ports, settings
-from hub.daemons import Daemon
 from hub.layout import Layout
 from hub.roster import HubApi
 from hub.running import Running
+from hub.supervisor_config import Daemon
 from kernels.build import fingerprint
 
 

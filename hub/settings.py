@@ -96,7 +96,6 @@ def _jobs(c, layout: Layout, running: Running) -> None:
         "SLURM_CONF": str(layout.slurm_conf),
         "JUPYTER_PATH": str(layout.jupyter),
         "MANDRILL_DATA": str(running.data),
-        "MANDRILLHUB_GPU_EMULATED": "1" if running.emulated else "0",
     }
     # Their own copy, once: what a person changed or deleted is never overwritten.
     c.SlurmJobSpawner.req_prologue = (

@@ -9,9 +9,9 @@ from typing import Any
 from traitlets import Callable, List, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
+from spawner_profiles.jobs import Capacity, SchedulerSilent
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
-from spawner_profiles.slurm import Capacity, SchedulerSilent
 from spawner_profiles.slurm_job import SlurmJobSpawner
 
 
@@ -19,10 +19,9 @@ def job_options(profile: Profile) -> dict[str, str]:
     """A profile in the words of batchspawner's ``req_`` traits."""
     minutes = int(profile.walltime.total_seconds() // 60)
     gres = ":".join(filter(None, ("gpu", profile.gpu_model, str(profile.gpus)))) if profile.gpus else ""
-    note = f", {gres}" + (" (emulated: no GPU on this machine)" if profile.emulated else "") if gres else ""
     return {"req_profile": profile.key, "req_title": profile.title, "req_partition": profile.partition,
             "req_nprocs": str(profile.cpus), "req_memory": str(profile.memory), "req_runtime": str(minutes),
-            "req_gres": gres, "req_gpu_note": note}
+            "req_gres": gres}
 
 
 class ProfileSpawner(ProfilesSpawner):

@@ -10,8 +10,9 @@ from functools import cached_property
 from batchspawner import JobStatus, SlurmSpawner
 from traitlets import Integer, Unicode
 
+from spawner_profiles.jobs import Job, Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.problems import SpawnProblem
-from spawner_profiles.slurm import Job, Phase, SchedulerSilent, Slurm, SubmitRefused, job_name
+from spawner_profiles.slurm import Slurm, job_name
 
 #: ``exec``, because Slurm's first signal reaches the script alone: the server itself must be the script.
 #: ``--no-requeue``, because a server that starts twice has one owner too many.
@@ -29,11 +30,7 @@ BATCH_SCRIPT = """#!/bin/bash
 #SBATCH --export=ALL
 #SBATCH --no-requeue
 set -eu
-{% if gres -%}
-MANDRILLHUB_GPU=$(sinfo --noheader --nodes="$SLURMD_NODENAME" --format=%G | cut -d: -f2)
-export MANDRILLHUB_GPU
-{% endif -%}
-echo "{{title}}: job $SLURM_JOB_ID on $SLURMD_NODENAME, {{nprocs}} CPUs, {{memory}} MB{{gpu_note}}"
+echo "{{title}}: job $SLURM_JOB_ID on $SLURMD_NODENAME: {{nprocs}} CPUs, {{memory}} MB {{gres}}"
 for library in OMP MKL OPENBLAS NUMEXPR NUMBA; do
   export "${library}_NUM_THREADS={{nprocs}}"
 done
@@ -49,7 +46,6 @@ class SlurmJobSpawner(SlurmSpawner):
     batchspawner_singleuser_cmd = Unicode("")
     req_profile = Unicode(help="key of the profile")
     req_title = Unicode("Notebook server")
-    req_gpu_note = Unicode("", help="what the job's log says of its GPUs")
     address = Unicode("", config=True, help="where the hub reaches a job's server; default: the node's name")
     poll_seconds = Integer(1, config=True, help="between two looks at the queue while starting or stopping")
 

@@ -22,11 +22,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hub.daemons import ENVIRONMENT, PATH, Daemon, write_file
+from hub.daemons import write_file
 from hub.embedded import cgroups, gpus
 from hub.layout import Layout
 from hub.ports import Ports, listening
 from hub.problems import Stop
+from hub.supervisor_config import ENVIRONMENT, PATH, Daemon
 from hub.workshop import Cluster
 
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "scontrol", "sinfo", "squeue", "scancel")
@@ -143,6 +144,10 @@ class EmbeddedSlurm:
         if missing:
             raise Stop(f"The embedded cluster needs Slurm; missing: {', '.join(missing)}.\n"
                        "Next: apt-get install slurmctld slurmd slurm-client munge")
+        self.check_place()
+
+    def check_place(self) -> None:
+        """Raises Stop for a root that Slurm could not live under; nothing needs to be installed to know."""
         if not re.fullmatch(r"[\w/.+-]+", str(self.state)):
             raise Stop(f"Slurm's configuration cannot name {self.state}.\n"
                        "Next: choose a --root of letters, digits and . _ + - only.")

@@ -51,6 +51,17 @@ class Visitor:
 
 
 @pytest.fixture
+def note(capsys):
+    """Tell a figure in the test's report, whatever the outcome."""
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return tell
+
+
+@pytest.fixture
 def visitor(platform, chromium):
     """Make visitors; each has cookies of their own. Whatever goes wrong, the last page of each is kept."""
     made: list[Visitor] = []

@@ -30,7 +30,7 @@ def test_the_cards_are_clear_on_a_phone(platform, visitor, ada):
 
 @pytest.mark.parametrize("profile, title", [("cpu", "CPU notebook"), ("gpu", "GPU notebook")])
 @pytest.mark.timeout(480)
-def test_from_the_login_to_the_age_error(platform, visitor, ada, profile, title):
+def test_from_the_login_to_the_age_error(platform, visitor, ada, note, profile, title):
     guest = visitor()
     page = guest.page
     guest.open("/")
@@ -47,8 +47,8 @@ def test_from_the_login_to_the_age_error(platform, visitor, ada, profile, title)
     guest.keep(f"waiting-{profile}")
     page.wait_for_url("**/user/mh-ada/lab/**", timeout=READY_MS)
     expect(page.get_by_role("tab", name=re.compile("mandrill_regression.ipynb"))).to_be_visible(timeout=READY_MS)
-    expect(page.locator(".jp-Notebook .jp-Cell").first).to_be_visible()
-    print(f"\n{profile}: Start to JupyterLab with the notebook on screen: {time.monotonic() - pressed:.1f} s")
+    expect(page.get_by_role("heading", name="How old is this mandrill?")).to_be_visible()
+    note(f"{profile}: Start to JupyterLab with the notebook on screen: {time.monotonic() - pressed:.1f} s")
     guest.keep(f"lab-{profile}")
 
     page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -56,9 +56,13 @@ def test_from_the_login_to_the_age_error(platform, visitor, ada, profile, title)
     page.get_by_role("menuitem", name=re.compile("^Run All Cells")).click()
     result = page.locator(".jp-OutputArea-output").filter(has_text="Your model's mean absolute error").last
     expect(result).to_contain_text(re.compile(r"\d\.\d+ years"), timeout=NOTEBOOK_MS)
-    print(f"{profile}: the notebook from top to bottom: {time.monotonic() - begin:.1f} s; {result.inner_text()}")
+    note(f"{profile}: the notebook from top to bottom: {time.monotonic() - begin:.1f} s; {result.inner_text()}")
     result.scroll_into_view_if_needed()
     guest.keep(f"result-{profile}")
+    for name in ("2. The photos", "6. Train", "7. How good is it?"):
+        page.get_by_role("heading", name=name).scroll_into_view_if_needed()
+        page.wait_for_timeout(500)
+        guest.keep(f"notebook-{profile}-{name.split('.')[0]}")
     error = float(re.search(r"error: (\d+\.\d+) years", result.inner_text())[1])
     mean = float(re.search(r"mean: (\d+\.\d+)", result.inner_text())[1])
     assert error < mean / 2, "the model learned something"
@@ -91,7 +95,7 @@ def test_the_waiting_page_says_why_and_can_be_left(platform, visitor, ada, bela)
     expect(guest.page.get_by_text(re.compile("All busy"))).to_be_visible()
     guest.keep("cards-busy")
     guest.page.locator("button[name=profile][value=rare]").click()
-    expect(guest.page.get_by_text(re.compile("all nodes that fit are busy")).first).to_be_visible()
+    expect(guest.page.get_by_role("status")).to_contain_text("All nodes that fit are busy", timeout=15_000)
     guest.keep("waiting-queued")
     guest.page.get_by_role("button", name="Cancel").click()
     guest.page.wait_for_url("**/hub/spawn**")

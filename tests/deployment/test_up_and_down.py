@@ -70,4 +70,5 @@ def test_down_leaves_nothing_but_homes_and_database(platform, ada):
     again = platform.person("mh-ada")
     assert again.server() is None
     again.start("small")
+    again.lab().raise_for_status()
     assert again.lab("api/contents/note.txt").json()["content"] == "mine"

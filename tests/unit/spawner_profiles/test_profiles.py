@@ -63,8 +63,6 @@ def test_what_the_cards_show():
 def test_a_profile_in_batchspawners_words():
     options = job_options(profile(cpus=3, memory="1G", walltime="2h"))
     assert options["req_nprocs"] == "3" and options["req_memory"] == "1024" and options["req_runtime"] == "120"
-    assert options["req_gres"] == "" and options["req_gpu_note"] == ""
+    assert options["req_gres"] == ""
     assert job_options(profile(gpus=2))["req_gres"] == "gpu:2"
-    emulated = job_options(profile(gpus=1, gpu_model="a100", emulated=True))
-    assert emulated["req_gres"] == "gpu:a100:1"
-    assert "emulated: no GPU on this machine" in emulated["req_gpu_note"]
+    assert job_options(profile(gpus=1, gpu_model="a100"))["req_gres"] == "gpu:a100:1"
