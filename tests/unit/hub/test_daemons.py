@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import supervisor
 
-from hub.daemons import Daemon, Daemons, _escape, _quote, write_file
+from hub.daemons import Daemons, write_file
 from hub.layout import Layout
 from hub.problems import Stop
+from hub.supervisor_config import Daemon, _escape, _quote
 
 BIN = Path(supervisor.__file__).parents[4] / "bin"
 
