@@ -35,7 +35,8 @@ def this_machine() -> Machine:
     torch.set_num_threads(cpus)
     job = next((os.environ[name] for name in _JOB if os.environ.get(name)), None)
     found = torch.cuda.is_available()
-    return Machine(torch.device("cuda" if found else "cpu"), cpus, _gpu(found), job, socket.gethostname())
+    host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    return Machine(torch.device("cuda" if found else "cpu"), cpus, _gpu(found), job, host)
 
 
 def _gpu(found: bool) -> str:
