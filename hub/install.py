@@ -41,28 +41,29 @@ def server(layout: Layout, uv: Path) -> bool:
     """The notebook server's environment, set up for a class."""
     environment = layout.opt / "server"
     changed = _sync(environment, SOURCE / "hub/environments/server.lock", uv)
-    if changed or not (environment / ".mandrillhub").exists():
+    if not list(environment.glob("lib/python*/site-packages/mandrillhub-*.dist-info")):
         # Editable: nodes run the same files as the hub, and import spawner_profiles.singleuser alone of them.
         _run([uv, "pip", "install", "--quiet", "--python", environment / "bin/python", "--no-deps",
               "--no-build-isolation", "--editable", SOURCE], "adding the job's start script")
-        # A Python kernel without PyTorch beside the right one would only mislead.
-        shutil.rmtree(environment / "share/jupyter/kernels/python3", ignore_errors=True)
-        settings = environment / "etc/jupyter"
-        settings.mkdir(parents=True, exist_ok=True)
-        extensions = {"spawner_profiles.singleuser": True} | dict.fromkeys(UNUSED_EXTENSIONS, False)
-        lab = environment / "share/jupyter/lab/settings"
-        lab.mkdir(parents=True, exist_ok=True)
-        # Nobody in a class should be asked about newsletters and updates.
-        (lab / "overrides.json").write_text(json.dumps({
-            "@jupyterlab/apputils-extension:notification": {
-                "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": False}}, indent=1) + "\n")
-        (settings / "jupyter_server_config.json").write_text(json.dumps({
+        changed = True
+    # A Python kernel without PyTorch beside the right one would only mislead.
+    shutil.rmtree(environment / "share/jupyter/kernels/python3", ignore_errors=True)
+    extensions = {"spawner_profiles.singleuser": True} | dict.fromkeys(UNUSED_EXTENSIONS, False)
+    for name, settings in {
+        "etc/jupyter/jupyter_server_config.json": {
             # A login shell would reset PATH, and the course's Python with it.
             "ServerApp": {"jpserver_extensions": extensions, "terminado_settings": {"shell_command": ["/bin/bash"]}},
-            "KernelSpecManager": {"ensure_native_kernel": False},
-            "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"},
-        }, indent=1) + "\n")
-        (environment / ".mandrillhub").touch()
+            "KernelSpecManager": {"ensure_native_kernel": False}},
+        # Nobody in a class should be asked about newsletters and updates.
+        "share/jupyter/lab/settings/overrides.json": {
+            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}},
+    }.items():
+        text = json.dumps(settings, indent=1) + "\n"
+        file = environment / name
+        if not file.exists() or file.read_text() != text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            changed = True
     return changed
 
 

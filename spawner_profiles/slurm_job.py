@@ -144,15 +144,21 @@ class SlurmJobSpawner(SlurmSpawner):
                 f"Its log is ~/{self.req_logfile}{': ' + log if log else '.'}")
 
     async def stop(self, now: bool = False) -> None:
-        """Cancel the job and wait until no process of it is left."""
+        """Cancel the job and wait until no process of it is left.
+
+        While the scheduler does not answer the server goes on, and so do we: giving up would make JupyterHub
+        forget the job.
+        """
         if not self.job_id:
             return
         self.log.info("Cancelling job %s of %s", self.job_id, self._log_name)
-        try:
-            await self.slurm.cancel(self.job_id)
-        except SchedulerSilent as error:
-            raise SpawnProblem(f"The cluster does not answer, so your server still runs. Try again in a minute. "
-                                 f"({error})", reason="scheduler-silent", status_code=503) from None
+        while True:
+            try:
+                await self.slurm.cancel(self.job_id)
+                break
+            except SchedulerSilent as error:
+                self.log.warning("Job %s of %s is not cancelled yet: %s", self.job_id, self._log_name, error)
+                await asyncio.sleep(self.poll_seconds)
         while not now:
             job = await self.look()
             if job and job.phase is Phase.ENDED:

@@ -35,5 +35,23 @@ def test_a_job_that_ended_while_the_hub_was_away_is_noticed(platform, ada):
     ada.start("cpu")
 
 
+def test_a_silent_scheduler_is_waited_for(platform, ada):
+    ada.start("cpu")
+    Daemons(platform.layout, platform.layout.hub_bin).stop("slurmctld")
+    try:
+        assert ada.get("/hub/mandrillhub/capacity").json()["cpu"]["free"] is None
+        # Unknown is not gone: the server works on, and a stop waits for the scheduler.
+        assert ada.lab().ok and ada.server()["ready"]
+        assert ada.api("DELETE", "users/mh-ada/server").status_code == 202
+        assert ada.server()["pending"] == "stop"
+    finally:
+        platform.make("up")
+    deadline = time.monotonic() + 60
+    while ada.server() is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert "mh-ada" not in platform.slurm("squeue", "--noheader", "--states=PD,R", "--format=%u")
+
+
 def _answers(person) -> bool:
     return person.api("GET", f"users/{person.login}").status_code == 200
