@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 for file in hub/environments/hub.in hub/environments/server.in kernels/*/requirements.in tests/requirements.in; do
-  "$1" pip compile --quiet --upgrade --python /usr/bin/python3 --python-version 3.11 --generate-hashes \
+  overrides=${file%.in}.overrides
+  "$1" pip compile $([ ! -e "$overrides" ] || echo --override "$overrides") --quiet --upgrade --python /usr/bin/python3 --python-version 3.11 --generate-hashes \
     --no-header --no-annotate "$file" --output-file "${file%.in}.lock"
 done
