@@ -113,6 +113,6 @@ class ProfileSpawner(ProfilesSpawner):
 async def availability(catalog: Iterable[Profile]) -> dict[str, Capacity]:
     """What is free now, by profile; ``free`` is None while the scheduler does not answer."""
     try:
-        return await SlurmJobSpawner.slurm.capacity(catalog)
+        return await SlurmJobSpawner.scheduler.capacity(catalog)
     except SchedulerSilent:
         return {profile.key: Capacity(free=None, total=0) for profile in catalog}

@@ -5,7 +5,6 @@ The commands find their cluster through ``SLURM_CONF``. Formats and traps: squeu
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pwd
 import re
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.profiles import Profile
+from spawner_profiles.scheduler import Scheduler, run_command
 
 #: squeue's %T to our phase; any other state means that the job has ended.
 PHASES = {
@@ -47,23 +47,18 @@ QUEUE_FORMAT = "%i|%u|%T|%P|%N|%r|%j"
 NODE_FORMAT = "NodeHost:64,StateCompact:16,CPUsState:32,Memory:16,AllocMem:16,Gres:256,GresUsed:256,Partition:64"
 
 
-class Slurm:
-    """The cluster. One instance serves every spawner of a hub, so that they share its queries."""
+class Slurm(Scheduler):
+    """The cluster that ``SLURM_CONF`` names."""
 
     def __init__(self) -> None:
-        #: All jobs of the cluster by id, those that ended in the last minute too.
-        self.jobs = Shared(self._list_jobs, max_age=0.5)
+        super().__init__()
         self._nodes = Shared(self._list_nodes, max_age=3.0)
 
     async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
-        """Hand ``script`` to Slurm under ``user``'s own account and return the job's id.
-
-        ``environment`` is all that the job gets (sbatch stores it readable by Slurm and the user alone).
-        Raises :class:`SubmitRefused` with Slurm's own words, KeyError for an unknown user.
-        """
+        """sbatch stores the environment readable by Slurm and the user alone."""
         account = pwd.getpwnam(user)
         groups = os.getgrouplist(user, account.pw_gid)
-        code, out, err = await _run(
+        code, out, err = await run_command(
             "sbatch", "--parsable", stdin=script, env=environment, cwd=account.pw_dir,
             user=account.pw_uid, group=account.pw_gid, extra_groups=groups)
         job_id = out.split(";")[0].strip()
@@ -73,42 +68,35 @@ class Slurm:
         self.jobs.forget()
         return job_id
 
-    async def _list_jobs(self) -> dict[str, Job]:
-        code, out, err = await _run("squeue", "--noheader", "--states=all", "--sort=P,-p,i",
-                                    f"--format={QUEUE_FORMAT}")
+    async def list_jobs(self) -> dict[str, Job]:
+        code, out, err = await run_command("squeue", "--noheader", "--states=all", "--sort=P,-p,i",
+                                           f"--format={QUEUE_FORMAT}")
         if code:
             raise SchedulerSilent(err.strip())
         return parse_queue(out)
 
     async def _list_nodes(self) -> list[Node]:
-        code, out, err = await _run("sinfo", "--noheader", "--Node", f"--Format={NODE_FORMAT}")
+        code, out, err = await run_command("sinfo", "--noheader", "--Node", f"--Format={NODE_FORMAT}")
         if code:
             raise SchedulerSilent(err.strip())
         return parse_nodes(out)
 
     async def cancel(self, job_id: str) -> None:
-        """Cancel a job. One that has ended is no error. Raises :class:`SchedulerSilent`."""
-        code, _, err = await _run("scancel", job_id)
+        code, _, err = await run_command("scancel", job_id)
         self.jobs.forget()
         if code and not re.search("Invalid job id|already completing", err):
             raise SchedulerSilent(err.strip())
 
     async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
-        """How many servers of each profile would start now. Raises :class:`SchedulerSilent`."""
         nodes = await self._nodes()
         pending = [job for job in (await self.jobs()).values() if job.phase is Phase.PENDING]
         return {
             profile.key: Capacity(
                 free=sum(node.fits(profile) for node in nodes),
                 total=sum(node.fits(profile, empty=True) for node in nodes),
-                waiting=sum(job.name == job_name(profile.key) for job in pending))
+                waiting=sum(job.name == self.job_name(profile.key) for job in pending))
             for profile in profiles
         }
-
-
-def job_name(profile_key: str) -> str:
-    """The name of a server's job, by which the jobs of a profile are counted."""
-    return f"jupyter-{profile_key}"
 
 
 def parse_queue(text: str) -> dict[str, Job]:
@@ -172,16 +160,3 @@ def parse_nodes(text: str) -> list[Node]:
 def _gpus(gres: str) -> dict[str, int]:
     """'gpu:a100:2(IDX:0-1),gpu:v100:1' gives {'a100': 2, 'v100': 1}."""
     return {model: int(count) for model, count in re.findall(r"gpu:([^:,()]+):(\d+)", gres)}
-
-
-async def _run(*command: str, stdin: str = "", timeout: float = 30, **process) -> tuple[int, str, str]:
-    """Run a command without a shell. A command that hangs ends as one that failed."""
-    pipe = asyncio.subprocess.PIPE
-    running = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=pipe, **process)
-    try:
-        out, err = await asyncio.wait_for(running.communicate(stdin.encode()), timeout)
-    except TimeoutError:
-        running.kill()
-        return 1, "", f"{command[0]} gave no answer in {timeout:.0f} s"
-    return running.returncode, out.decode(), err.decode()

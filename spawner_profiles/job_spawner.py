@@ -1,0 +1,179 @@
+"""A notebook server as a cluster job: batchspawner's base without its shell, sudo and per-user queries."""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+import shlex
+from contextlib import suppress
+from functools import cached_property
+
+from batchspawner import JobStatus
+from batchspawner.batchspawner import BatchSpawnerBase
+from traitlets import Integer, Unicode
+
+from spawner_profiles.jobs import Job, Phase, SchedulerSilent, SubmitRefused
+from spawner_profiles.problems import SpawnProblem
+from spawner_profiles.scheduler import Scheduler
+
+
+class JobSpawner(BatchSpawnerBase):
+    """One server, one job under the user's own account, on any scheduler.
+
+    A subclass names its ``scheduler`` and its ``batch_script``; see slurm_job.py.
+    """
+
+    #: Shared by all spawners of the hub: one query answers them all.
+    scheduler: Scheduler
+    batchspawner_singleuser_cmd = Unicode("")
+    req_profile = Unicode(help="key of the profile")
+    req_title = Unicode("Notebook server")
+    address = Unicode("", config=True, help="where the hub reaches a job's server; default: the node's name")
+    poll_seconds = Integer(1, config=True, help="between two looks at the queue while starting or stopping")
+
+    #: What the scheduler said last; None before it said anything.
+    job: Job | None = None
+    #: The scheduler gave no answer when it was last asked.
+    silent = False
+
+    @property
+    def req_logfile(self) -> str:
+        suffix = f"-{self.name}" if self.name else ""
+        return f".mandrillhub-server{suffix}.log"
+
+    @cached_property
+    def _port_reported(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    def report_port(self, port: int) -> None:
+        """The server of this job listens on ``port``: it is ready now, not at the next poll."""
+        self.port = port
+        self._port_reported.set()
+
+    async def submit_batch_script(self) -> str:
+        """Submit; the job's id is known to the spawner the moment the scheduler has accepted it."""
+        headline = f"{self.req_title}: {self.req_nprocs} CPUs, {self.req_memory} MB {self.req_gres}".strip()
+        options = {**self.get_req_subvars(), "headline": shlex.quote(headline), "logfile": self.req_logfile,
+                   "jobname": self.scheduler.job_name(self.req_profile),
+                   "cmd": self.cmd_formatted_for_batch()}
+        script = await self._get_batch_script(**options)
+        try:
+            self.job_id = await self.scheduler.submit(script, self.user.name, self.get_env())
+        except SubmitRefused as error:
+            raise SpawnProblem(f"The cluster refused the job: {error}", reason="refused", status_code=503) from None
+        except KeyError:
+            raise SpawnProblem(f"{self.user.name} has no account on this cluster; ask your instructor.",
+                                 reason="no-account", status_code=403) from None
+        self.log.info("Submitted job %s for %s: profile %s", self.job_id, self._log_name, self.req_profile)
+        return self.job_id
+
+    async def look(self) -> Job | None:
+        """Ask the scheduler for this job; None means that it gave no answer. Nothing is forgotten then."""
+        try:
+            found = (await self.scheduler.jobs()).get(self.job_id)
+        except SchedulerSilent as error:
+            if not self.silent:
+                self.log.warning("The scheduler does not answer: %s", error)
+            self.silent = True
+            return None
+        self.silent = False
+        if found is None or found.user != self.user.name:
+            found = Job(self.job_id, self.user.name, "", Phase.ENDED, "", "the cluster does not know it any more")
+        self.job = found
+        return found
+
+    async def query_job_status(self) -> JobStatus:
+        """What batchspawner's ``poll`` asks. A silent scheduler is unknown, never gone."""
+        if not self.job_id:
+            return JobStatus.NOTFOUND
+        job = await self.look()
+        if job is None:
+            return JobStatus.UNKNOWN
+        return {Phase.PENDING: JobStatus.PENDING, Phase.RUNNING: JobStatus.RUNNING}.get(
+            job.phase, JobStatus.NOTFOUND)
+
+    async def start(self) -> tuple[str, int]:
+        """Submit, wait until the job runs and its server has reported its port; return address and port."""
+        self.port = 0
+        self._port_reported.clear()
+        submitting = asyncio.ensure_future(self.submit_batch_script())
+        try:
+            await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            # The person pressed Cancel while the job was submitted: learn the id, so that stop() can cancel the job.
+            await submitting
+            raise
+        while True:
+            job = await self.look()
+            if job and job.phase is Phase.ENDED:  # why is known only then, not yet while it ends
+                raise SpawnProblem(await self._why_it_ended(job), reason="job-ended", status_code=500)
+            if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
+                return self.address or job.node, self.port
+            if self._port_reported.is_set():
+                await asyncio.sleep(0.1)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._port_reported.wait(), self.poll_seconds)
+
+    async def _why_it_ended(self, job: Job) -> str:
+        """The reason and the end of the job's log, read as the user: a link in a home shows them nothing new."""
+        account = pwd.getpwnam(self.user.name)
+        tail = await asyncio.create_subprocess_exec(
+            "tail", "-n", "3", self.req_logfile, cwd=account.pw_dir, user=account.pw_uid, group=account.pw_gid,
+            extra_groups=[], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+        log = (await tail.communicate())[0].decode(errors="replace").strip()
+        return (f"Your job {job.id} ended before the server was ready: {job.reason}. "
+                f"Its log is ~/{self.req_logfile}{': ' + log if log else '.'}")
+
+    async def stop(self, now: bool = False) -> None:
+        """Cancel the job and wait until no process of it is left.
+
+        While the scheduler does not answer the server goes on, and so do we: giving up would make JupyterHub
+        forget the job.
+        """
+        if not self.job_id:
+            return
+        self.log.info("Cancelling job %s of %s", self.job_id, self._log_name)
+        while True:
+            try:
+                await self.scheduler.cancel(self.job_id)
+                break
+            except SchedulerSilent as error:
+                self.log.warning("Job %s of %s is not cancelled yet: %s", self.job_id, self._log_name, error)
+                await asyncio.sleep(self.poll_seconds)
+        while not now:
+            job = await self.look()
+            if job and job.phase is Phase.ENDED:
+                return
+            await asyncio.sleep(self.poll_seconds / 4)
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.job = None
+
+    async def progress(self):
+        """Events for the waiting page: ``phase``, and what is known of ``reason``, ``position`` and ``node``."""
+        last = None
+        while True:
+            event = self._event()
+            if event != last:
+                yield event
+                last = event
+            await asyncio.sleep(self.poll_seconds / 2)
+
+    def _event(self) -> dict:
+        if not self.job_id or (self.job is None and not self.silent):
+            return {"progress": 10, "phase": "submitted", "message": "Sending your job to the cluster"}
+        known = {"job_id": self.job_id}
+        if self.silent:
+            return known | {"phase": "queued", "message": f"Job {self.job_id}: the scheduler does not answer; "
+                            "nothing is lost, we keep asking", "reason": "the scheduler does not answer"}
+        if self.job.phase is Phase.PENDING:
+            return known | {"progress": 25, "phase": "queued", "reason": self.job.reason,
+                            "position": self.job.position, "message": f"Job {self.job_id} is in the queue: "
+                            f"{self.job.reason} (place {self.job.position})"}
+        known["node"] = self.job.node
+        if not self._port_reported.is_set():
+            return known | {"progress": 60, "phase": "starting",
+                            "message": f"Job {self.job_id} runs on {self.job.node}; JupyterLab is starting"}
+        return known | {"progress": 90, "phase": "connecting", "message": "JupyterLab answers; connecting you"}

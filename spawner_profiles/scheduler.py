@@ -1,0 +1,59 @@
+"""The one interface to a cluster: four operations. A scheduler is one class; see slurm.py."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+from spawner_profiles.jobs import Capacity, Job, Shared
+from spawner_profiles.profiles import Profile
+
+
+class Scheduler(ABC):
+    """A cluster. One instance serves every spawner of a hub, so that they share its queries.
+
+    Every operation raises :class:`spawner_profiles.jobs.SchedulerSilent` when the scheduler does not answer.
+    """
+
+    def __init__(self) -> None:
+        #: ``await jobs()``: :meth:`list_jobs`, asked once for all who ask at the same time.
+        self.jobs = Shared(self.list_jobs, max_age=0.5)
+
+    @abstractmethod
+    async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
+        """Hand ``script`` over under ``user``'s own account and return the job's id.
+
+        ``environment`` is all that the job gets, and nobody else may read it: it holds tokens. Raises
+        :class:`spawner_profiles.jobs.SubmitRefused` with the scheduler's own words, KeyError for an unknown
+        user. Calls ``self.jobs.forget()``: a list from before lacks the job.
+        """
+
+    @abstractmethod
+    async def list_jobs(self) -> dict[str, Job]:
+        """All jobs by id, in one query; those that ended lately too, so that one can tell why."""
+
+    @abstractmethod
+    async def cancel(self, job_id: str) -> None:
+        """Cancel a job. One that has ended is no error."""
+
+    @abstractmethod
+    async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
+        """How many servers of each profile would start now, by the profile's key."""
+
+    def job_name(self, profile_key: str) -> str:
+        """The name of a server's job, by which the jobs of a profile are counted."""
+        return f"jupyter-{profile_key}"
+
+
+async def run_command(*command: str, stdin: str = "", timeout: float = 30, **process) -> tuple[int, str, str]:
+    """Run a command without a shell. A command that hangs ends as one that failed."""
+    pipe = asyncio.subprocess.PIPE
+    running = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, **process)
+    try:
+        out, err = await asyncio.wait_for(running.communicate(stdin.encode()), timeout)
+    except TimeoutError:
+        running.kill()
+        return 1, "", f"{command[0]} gave no answer in {timeout:.0f} s"
+    return running.returncode, out.decode(), err.decode()
