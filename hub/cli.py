@@ -208,17 +208,16 @@ def status(root: ROOT = Path("/")) -> None:
             capacity, jobs = asyncio.run(_ask(running))
         except SchedulerSilent as error:
             raise Stop(f"Slurm does not answer: {error}; see {layout.logs}/slurmctld.log") from None
-        table = Table("profile", "free now", "in all", "waiting", box=None)
+        table = Table("profile", "free now", "in all", box=None)
         for profile in running.workshop.profiles:
             figures = capacity[profile.key]
-            table.add_row(profile.title, str(figures.free), str(figures.total), str(figures.waiting))
+            table.add_row(profile.title, str(figures.free), str(figures.total))
         console.print(table)
-        table = Table("person", "job", "profile", "state", "node", box=None)
+        table = Table("person", "job", "partition", "state", "node", box=None)
         for job in jobs.values():
-            if job.name.startswith("jupyter-") and job.phase is not Phase.ENDED:
-                table.add_row(job.user, job.id, job.name.removeprefix("jupyter-"),
-                              f"{job.phase.value} {job.reason}".strip(), job.node)
-        console.print(table if table.row_count else "nobody has a server")
+            if job.phase is not Phase.ENDED:
+                table.add_row(job.user, job.id, job.partition, f"{job.phase.value} {job.reason}".strip(), job.node)
+        console.print(table if table.row_count else "no job runs or waits")
         console.print(f"address: {services.address(running)}")
         if any(state != "RUNNING" for _, state, _ in found):
             sys.exit(1)
@@ -226,7 +225,7 @@ def status(root: ROOT = Path("/")) -> None:
 
 async def _ask(running: Running):
     slurm = Slurm()
-    return await slurm.capacity(running.workshop.profiles), await slurm.jobs()
+    return await slurm.capacity(running.workshop.profiles), await slurm.jobs(0)
 
 
 if __name__ == "__main__":

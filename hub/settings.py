@@ -11,8 +11,9 @@ from hub import pages, roster
 from hub.layout import Layout
 from hub.ports import Ports
 from hub.running import Running
-from spawner_profiles import api
+from spawner_profiles import api, reaper
 from spawner_profiles.profiles_spawner import ProfileSpawner, availability
+from spawner_profiles.slurm_job import SlurmJobSpawner
 
 #: Where a person's copy of the course lies in their home.
 COURSE = "mandrill"
@@ -31,6 +32,7 @@ def secret(directory: Path, name: str) -> str:
 def configure(c, layout: Layout, running: Running) -> None:
     """Assemble the hub: address and proxy, people, profiles and jobs, pages."""
     api.install()
+    reaper.start(SlurmJobSpawner.scheduler, layout.instance)
     _network(c, layout, running)
     _people(c, layout, running)
     catalog = [profile.model_copy(update={"emulated": bool(profile.gpus) and running.emulated})
@@ -76,6 +78,7 @@ def _people(c, layout: Layout, running: Running) -> None:
 
 def _jobs(c, layout: Layout, running: Running) -> None:
     c.JupyterHub.spawner_class = ProfileSpawner
+    c.JobSpawner.hub_id = layout.instance
     c.SlurmJobSpawner.address = "127.0.0.1"  # the embedded cluster's nodes are all this machine
     c.Spawner.ip = "127.0.0.1"
     c.Spawner.cmd = [str(layout.server_bin / "python"), "-m", "spawner_profiles.singleuser"]

@@ -24,7 +24,7 @@ class PortHandler(APIHandler):
         token = self.get_auth_token()
         spawners = getattr(self.current_user, "spawners", {})
         for spawner in spawners.values():
-            if token and spawner.api_token == token:
+            if token and spawner.owns(token):
                 spawner.report_port(port)
                 self.set_status(201)
                 self.finish(json.dumps({"message": "port noted"}))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import pwd
 import shlex
+import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from batchspawner import JobStatus
 from batchspawner.batchspawner import BatchSpawnerBase
@@ -14,7 +20,11 @@ from traitlets import Integer, Unicode
 
 from spawner_profiles.jobs import Job, Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.problems import SpawnProblem
+from spawner_profiles.progress import describe
 from spawner_profiles.scheduler import Scheduler
+
+#: What survives a restart of the hub, beside batchspawner's job_id.
+STATE = {"req_mark", "token_hash", "port", "ready"}
 
 
 class JobSpawner(BatchSpawnerBase):
@@ -25,12 +35,24 @@ class JobSpawner(BatchSpawnerBase):
 
     #: Shared by all spawners of the hub: one query answers them all.
     scheduler: Scheduler
+    #: All spawners of this hub; the reaper asks them which jobs have an owner.
+    known: ClassVar[WeakSet[JobSpawner]] = WeakSet()
     batchspawner_singleuser_cmd = Unicode("")
     req_profile = Unicode(help="key of the profile")
     req_title = Unicode("Notebook server")
     address = Unicode("", config=True, help="where the hub reaches a job's server; default: the node's name")
     poll_seconds = Integer(1, config=True, help="between two looks at the queue while starting or stopping")
+    running_poll_seconds = Integer(20, config=True, help="how old an answer may be for servers that run")
 
+    hub_id = Unicode("mandrillhub", config=True, help="tells this hub's jobs from those of another on one cluster")
+    req_mark = Unicode("", help="names one start; the job carries it, so that a hub that died while it submitted "
+                                "finds the job again")
+    #: Writes the state to the hub's database; the wrapper sets it.
+    remember: Callable[[], None] = staticmethod(lambda: None)
+    #: The server of the job has been handed to its person.
+    ready = False
+    #: Of the token that the job was given: a hub that was restarted knows it again.
+    token_hash = ""
     #: What the scheduler said last; None before it said anything.
     job: Job | None = None
     #: The scheduler gave no answer when it was last asked.
@@ -45,16 +67,28 @@ class JobSpawner(BatchSpawnerBase):
     def _port_reported(self) -> asyncio.Event:
         return asyncio.Event()
 
+    def __init__(self, **options) -> None:
+        super().__init__(**options)
+        self.known.add(self)
+
     def report_port(self, port: int) -> None:
         """The server of this job listens on ``port``: it is ready now, not at the next poll."""
         self.port = port
         self._port_reported.set()
+        self.remember()
+
+    def owns(self, token: str) -> bool:
+        """Is this the token that the job of this server was given?"""
+        return bool(self.token_hash) and hmac.compare_digest(self.token_hash, _hash(token))
 
     async def submit_batch_script(self) -> str:
         """Submit; the job's id is known to the spawner the moment the scheduler has accepted it."""
         headline = f"{self.req_title}: {self.req_nprocs} CPUs, {self.req_memory} MB {self.req_gres}".strip()
+        # Before the scheduler knows of it: if we die now, the mark tells whose job this was.
+        self.req_mark = f"{self.hub_id}/{uuid.uuid4().hex}"
+        self.token_hash = _hash(self.api_token)
+        self.remember()
         options = {**self.get_req_subvars(), "headline": shlex.quote(headline), "logfile": self.req_logfile,
-                   "jobname": self.scheduler.job_name(self.req_profile),
                    "cmd": self.cmd_formatted_for_batch()}
         script = await self._get_batch_script(**options)
         try:
@@ -64,13 +98,14 @@ class JobSpawner(BatchSpawnerBase):
         except KeyError:
             raise SpawnProblem(f"{self.user.name} has no account on this cluster; ask your instructor.",
                                  reason="no-account", status_code=403) from None
+        self.remember()
         self.log.info("Submitted job %s for %s: profile %s", self.job_id, self._log_name, self.req_profile)
         return self.job_id
 
     async def look(self) -> Job | None:
         """Ask the scheduler for this job; None means that it gave no answer. Nothing is forgotten then."""
         try:
-            found = (await self.scheduler.jobs()).get(self.job_id)
+            found = (await self.scheduler.jobs(self.freshness)).get(self.job_id)
         except SchedulerSilent as error:
             if not self.silent:
                 self.log.warning("The scheduler does not answer: %s", error)
@@ -78,13 +113,13 @@ class JobSpawner(BatchSpawnerBase):
             return None
         self.silent = False
         if found is None or found.user != self.user.name:
-            found = Job(self.job_id, self.user.name, "", Phase.ENDED, "", "the cluster does not know it any more")
+            found = Job(self.job_id, self.user.name, Phase.ENDED, reason="the cluster does not know it any more")
         self.job = found
         return found
 
     async def query_job_status(self) -> JobStatus:
         """What batchspawner's ``poll`` asks. A silent scheduler is unknown, never gone."""
-        if not self.job_id:
+        if not self.job_id and not await self._find_by_mark():
             return JobStatus.NOTFOUND
         job = await self.look()
         if job is None:
@@ -103,11 +138,21 @@ class JobSpawner(BatchSpawnerBase):
             # The person pressed Cancel while the job was submitted: learn the id, so that stop() can cancel the job.
             await submitting
             raise
+        return await self.until_ready()
+
+    async def until_ready(self) -> tuple[str, int]:
+        """Wait until the job runs and its server has reported its port; return address and port.
+
+        Also what a restarted hub does for a start that it finds half-way. Raises :class:`SpawnProblem` if the
+        job ends before.
+        """
         while True:
             job = await self.look()
             if job and job.phase is Phase.ENDED:  # why is known only then, not yet while it ends
                 raise SpawnProblem(await self._why_it_ended(job), reason="job-ended", status_code=500)
             if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
+                self.ready = True
+                self.remember()
                 return self.address or job.node, self.port
             if self._port_reported.is_set():
                 await asyncio.sleep(0.1)
@@ -133,6 +178,7 @@ class JobSpawner(BatchSpawnerBase):
         """
         if not self.job_id:
             return
+        self.ready = False  # from here on we want to know at once
         self.log.info("Cancelling job %s of %s", self.job_id, self._log_name)
         while True:
             try:
@@ -147,33 +193,54 @@ class JobSpawner(BatchSpawnerBase):
                 return
             await asyncio.sleep(self.poll_seconds / 4)
 
+    @property
+    def freshness(self) -> float:
+        """Seconds that an answer of the scheduler may be old: a running server is no reason to ask often."""
+        return self.poll_seconds / 2 if not self.ready else self.running_poll_seconds
+
+    async def _find_by_mark(self) -> bool:
+        """A hub that died between submitting and learning the id finds the job by its mark."""
+        if not self.req_mark:
+            return False
+        try:
+            for job_id, owner in (await self.scheduler.marked()).items():
+                if owner == (self.user.name, self.req_mark):
+                    self.log.warning("Found job %s of %s again by its mark", job_id, self._log_name)
+                    self.job_id = job_id
+                    self.remember()
+        except SchedulerSilent:
+            return True  # unknown is not gone
+        return bool(self.job_id)
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        for name in STATE:
+            if getattr(self, name):
+                state[name] = getattr(self, name)
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        for name in STATE & state.keys():
+            setattr(self, name, state[name])
+        if state.get("port"):
+            self._port_reported.set()
+
     def clear_state(self) -> None:
         super().clear_state()
-        self.job = None
+        self.job, self.ready, self.req_mark, self.token_hash = None, False, "", ""
+        self._port_reported.clear()
 
     async def progress(self):
         """Events for the waiting page: ``phase``, and what is known of ``reason``, ``position`` and ``node``."""
         last = None
         while True:
-            event = self._event()
+            event = describe(self.job_id, self.job, self.silent, self._port_reported.is_set())
             if event != last:
                 yield event
                 last = event
             await asyncio.sleep(self.poll_seconds / 2)
 
-    def _event(self) -> dict:
-        if not self.job_id or (self.job is None and not self.silent):
-            return {"progress": 10, "phase": "submitted", "message": "Sending your job to the cluster"}
-        known = {"job_id": self.job_id}
-        if self.silent:
-            return known | {"phase": "queued", "message": f"Job {self.job_id}: the scheduler does not answer; "
-                            "nothing is lost, we keep asking", "reason": "the scheduler does not answer"}
-        if self.job.phase is Phase.PENDING:
-            return known | {"progress": 25, "phase": "queued", "reason": self.job.reason,
-                            "position": self.job.position, "message": f"Job {self.job_id} is in the queue: "
-                            f"{self.job.reason} (place {self.job.position})"}
-        known["node"] = self.job.node
-        if not self._port_reported.is_set():
-            return known | {"progress": 60, "phase": "starting",
-                            "message": f"Job {self.job_id} runs on {self.job.node}; JupyterLab is starting"}
-        return known | {"progress": 90, "phase": "connecting", "message": "JupyterLab answers; connecting you"}
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

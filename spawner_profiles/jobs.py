@@ -33,17 +33,17 @@ class Job:
     """One job as the scheduler tells it.
 
     ``reason`` is, in words, why it waits (pending) or why it ended (ended); ``position`` counts from 1 among
-    the pending jobs of its partition.
+    the pending jobs of its partition; ``expected_start`` is the scheduler's own estimate, seconds since 1970.
     """
 
     id: str
     user: str
-    name: str
     phase: Phase
-    partition: str
+    partition: str = ""
     reason: str = ""
     node: str = ""
     position: int | None = None
+    expected_start: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,23 +56,41 @@ class Capacity:
 
 
 class Shared:
-    """A question to the scheduler whose answer serves everyone who asks within ``max_age`` seconds."""
+    """A question to the scheduler, asked once for all who want to know at about the same time.
 
-    def __init__(self, ask: Callable[[], Awaitable[Any]], max_age: float) -> None:
+    Whoever asks says how old the answer may be: who waits for a start wants it fresh, who only checks that a
+    server still runs does not. A scheduler that takes long, or gives no answer, is asked less often.
+    """
+
+    #: An answer is good for this many times the seconds that it took.
+    RELIEF = 4
+
+    def __init__(self, ask: Callable[[], Awaitable[Any]]) -> None:
         self._ask = ask
-        self._max_age = max_age
         self._lock = asyncio.Lock()
         self._answer: Any = None
+        self._silence: SchedulerSilent | None = None
+        self._took = 0.0
         self._asked = self._from = float("-inf")
 
     def forget(self) -> None:
         """Something changed: from now on only a question asked after this moment has a good answer."""
         self._from = time.monotonic()
 
-    async def __call__(self) -> Any:
+    async def __call__(self, max_age: float) -> Any:
+        """The answer, at most ``max_age`` seconds old. Raises :class:`SchedulerSilent`."""
         async with self._lock:
             now = time.monotonic()
-            if self._asked <= self._from or now - self._asked > self._max_age:
-                self._answer = await self._ask()
+            age = now - self._asked
+            # Those who queued for the lock while the scheduler was silent share that silence.
+            fresh = age <= max(max_age, self.RELIEF * self._took)
+            if not fresh or (self._asked <= self._from and self._silence is None):
                 self._asked = now  # when we asked, not when the answer came: it may lack what began meanwhile
+                try:
+                    self._answer, self._silence = await self._ask(), None
+                except SchedulerSilent as error:
+                    self._silence = error
+                self._took = time.monotonic() - now
+            if self._silence:
+                raise SchedulerSilent(*self._silence.args)
             return self._answer

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from sqlalchemy.orm import object_session
 from traitlets import Callable, List, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
-from spawner_profiles.jobs import Capacity, SchedulerSilent
+from spawner_profiles.job_spawner import JobSpawner
+from spawner_profiles.jobs import Capacity, Phase, SchedulerSilent
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
 from spawner_profiles.slurm_job import SlurmJobSpawner
@@ -78,6 +81,31 @@ class ProfileSpawner(ProfilesSpawner):
         self.construct_child()
         return await self.child_spawner.start()
 
+    def construct_child(self):
+        super().construct_child()
+        self.child_spawner.remember = self._remember
+        return self.child_spawner
+
+    def _remember(self) -> None:
+        """Write our state to the hub's database now. JupyterHub itself does so only after a start has succeeded,
+        and a hub that dies while a job is queued would forget the job."""
+        if self.orm_spawner is not None:
+            self.orm_spawner.state = self.get_state()
+            object_session(self.orm_spawner).commit()
+
+    async def get_url(self) -> str:
+        """JupyterHub asks this after its restart, of servers whose job still exists: finish a start found half-way."""
+        child = self.child_spawner
+        if child.ready:
+            return self.server.url
+        try:
+            address, port = await asyncio.wait_for(child.until_ready(), self.start_timeout)
+        except (SpawnProblem, TimeoutError) as error:
+            self.log.warning("The start of %s, found half-way, did not end well: %s", self._log_name, error)
+            self.http_timeout = 1  # JupyterHub now tries the server's old address, in vain, and then cleans up
+            return self.server.url
+        return f"http://{address}:{port}"
+
     async def poll(self):
         return await self.child_spawner.poll() if self.child_spawner else 1
 
@@ -87,8 +115,11 @@ class ProfileSpawner(ProfilesSpawner):
 
     def report_port(self, port: int) -> None:
         """Called by the port handler for the server whose token this is."""
-        if self.child_spawner:
-            self.child_spawner.report_port(port)
+        self.child_spawner.report_port(port)
+
+    def owns(self, token: str) -> bool:
+        """Is this the token that this server's job was given?"""
+        return self.child_spawner is not None and self.child_spawner.owns(token)
 
     @property
     def progress(self):
@@ -110,9 +141,16 @@ class ProfileSpawner(ProfilesSpawner):
         return await availability(self.catalog)
 
 
+def waiting(key: str) -> int:
+    """How many of this hub's servers of a profile are in the queue."""
+    return sum(spawner.req_profile == key and spawner.job is not None and spawner.job.phase is Phase.PENDING
+               for spawner in JobSpawner.known)
+
+
 async def availability(catalog: Iterable[Profile]) -> dict[str, Capacity]:
     """What is free now, by profile; ``free`` is None while the scheduler does not answer."""
     try:
-        return await SlurmJobSpawner.scheduler.capacity(catalog)
+        found = await SlurmJobSpawner.scheduler.capacity(catalog)
+        return {key: replace(capacity, waiting=waiting(key)) for key, capacity in found.items()}
     except SchedulerSilent:
         return {profile.key: Capacity(free=None, total=0) for profile in catalog}

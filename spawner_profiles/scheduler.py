@@ -17,8 +17,8 @@ class Scheduler(ABC):
     """
 
     def __init__(self) -> None:
-        #: ``await jobs()``: :meth:`list_jobs`, asked once for all who ask at the same time.
-        self.jobs = Shared(self.list_jobs, max_age=0.5)
+        #: ``await jobs(max_age)``: :meth:`list_jobs`, asked once for all who want to know at about the same time.
+        self.jobs = Shared(self.list_jobs)
 
     @abstractmethod
     async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
@@ -39,11 +39,14 @@ class Scheduler(ABC):
 
     @abstractmethod
     async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
-        """How many servers of each profile would start now, by the profile's key."""
+        """How many servers of each profile would start now and on the empty cluster, by the profile's key."""
 
-    def job_name(self, profile_key: str) -> str:
-        """The name of a server's job, by which the jobs of a profile are counted."""
-        return f"jupyter-{profile_key}"
+    @abstractmethod
+    async def marked(self) -> dict[str, tuple[str, str]]:
+        """(user, mark) by job id of the pending and running jobs that carry a mark; see job_spawner.py.
+
+        Marks are what users wrote, too: whoever reads them must not believe what they say of other people's jobs.
+        """
 
 
 async def run_command(*command: str, stdin: str = "", timeout: float = 30, **process) -> tuple[int, str, str]:

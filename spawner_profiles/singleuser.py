@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import time
+from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -24,7 +27,22 @@ def _load_jupyter_server_extension(app) -> None:
 
 
 def report(port: int) -> None:
-    """Tell the hub that this server listens on ``port``."""
+    """Tell the hub that this server listens on ``port``. A hub that is away for a moment is waited for; one that
+    says that this server has no owner any more is believed: the job ends."""
+    while True:
+        try:
+            return _report(port)
+        except HTTPError as error:
+            if error.code == 403:
+                print("The hub does not know this server: it ends.", flush=True)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return None
+        except OSError:
+            pass
+        time.sleep(2)
+
+
+def _report(port: int) -> None:
     request = Request(
         os.environ["JUPYTERHUB_API_URL"] + "/batchspawner", data=json.dumps({"port": port}).encode(),
         headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}",

@@ -10,6 +10,7 @@ import pwd
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.profiles import Profile
@@ -43,7 +44,10 @@ ENDED = {
     "PREEMPTED": "a job of higher priority took its place",
     "COMPLETED": "it ended by itself",
 }
-QUEUE_FORMAT = "%i|%u|%T|%P|%N|%r|%j"
+#: Nothing in it that users write: a job's name or comment may hold a line break, and a line of another's job.
+QUEUE_FORMAT = "%i|%u|%T|%P|%N|%S|%r"
+#: id, user, comment. Comments are users' text: parse_marks does not believe them.
+MARK_FORMAT = "%i|%u|%k"
 NODE_FORMAT = "NodeHost:64,StateCompact:16,CPUsState:32,Memory:16,AllocMem:16,Gres:256,GresUsed:256,Partition:64"
 
 
@@ -52,7 +56,7 @@ class Slurm(Scheduler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._nodes = Shared(self._list_nodes, max_age=3.0)
+        self._nodes = Shared(self._list_nodes)
 
     async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
         """sbatch stores the environment readable by Slurm and the user alone."""
@@ -88,15 +92,19 @@ class Slurm(Scheduler):
             raise SchedulerSilent(err.strip())
 
     async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
-        nodes = await self._nodes()
-        pending = [job for job in (await self.jobs()).values() if job.phase is Phase.PENDING]
+        nodes = await self._nodes(max_age=3)
         return {
-            profile.key: Capacity(
-                free=sum(node.fits(profile) for node in nodes),
-                total=sum(node.fits(profile, empty=True) for node in nodes),
-                waiting=sum(job.name == self.job_name(profile.key) for job in pending))
+            profile.key: Capacity(free=sum(node.fits(profile) for node in nodes),
+                                  total=sum(node.fits(profile, empty=True) for node in nodes))
             for profile in profiles
         }
+
+    async def marked(self) -> dict[str, tuple[str, str]]:
+        code, out, err = await run_command("squeue", "--noheader", "--states=PENDING,RUNNING",
+                                           f"--format={MARK_FORMAT}")
+        if code:
+            raise SchedulerSilent(err.strip())
+        return parse_marks(out)
 
 
 def parse_queue(text: str) -> dict[str, Job]:
@@ -104,7 +112,7 @@ def parse_queue(text: str) -> dict[str, Job]:
     jobs: dict[str, Job] = {}
     waiting: dict[str, int] = {}
     for line in text.splitlines():
-        job_id, user, state, partition, node, reason, name = line.split("|", 6)
+        job_id, user, state, partition, node, start, reason = line.split("|", 6)
         phase = PHASES.get(state, Phase.ENDED)
         position = None
         if phase is Phase.PENDING:
@@ -115,8 +123,34 @@ def parse_queue(text: str) -> dict[str, Job]:
             reason = ENDED.get(state, state.lower())
         else:
             reason = ""
-        jobs[job_id] = Job(job_id, user, name, phase, partition, reason, node, position)
+        expected = _epoch(start) if phase is Phase.PENDING else None
+        jobs[job_id] = Job(job_id, user, phase, partition, reason, node, position, expected)
     return jobs
+
+
+def _epoch(start: str) -> float | None:
+    """squeue's %S, this machine's time; N/A while Slurm has no estimate."""
+    try:
+        return datetime.fromisoformat(start).timestamp()
+    except ValueError:
+        return None
+
+
+def parse_marks(text: str) -> dict[str, tuple[str, str]]:
+    """squeue's lines in ``MARK_FORMAT``: (user, comment) by job id.
+
+    A comment with a line break in it can pretend to be the line of another job. That job has a line of its own,
+    so an id that comes twice is left out: nobody can say anything of other people's jobs.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    twice: set[str] = set()
+    for line in text.splitlines():
+        job_id, _, rest = line.partition("|")
+        user, _, comment = rest.partition("|")
+        if job_id in found:
+            twice.add(job_id)
+        found[job_id] = user, comment
+    return {job_id: entry for job_id, entry in found.items() if job_id not in twice}
 
 
 @dataclass(frozen=True)

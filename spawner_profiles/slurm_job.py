@@ -11,7 +11,8 @@ from spawner_profiles.slurm import Slurm
 #: ``exec``, because Slurm's first signal reaches the script alone: the server itself must be the script.
 #: ``--no-requeue``, because a server that starts twice has one owner too many.
 BATCH_SCRIPT = """#!/bin/bash
-#SBATCH --job-name={{jobname}}
+#SBATCH --job-name=jupyter-{{profile}}
+#SBATCH --comment={{mark}}
 #SBATCH --partition={{partition}}
 #SBATCH --cpus-per-task={{nprocs}}
 #SBATCH --mem={{memory}}M

@@ -23,7 +23,7 @@ def test_a_second_up_changes_nothing(platform, ada):
 def test_status_tells_who_has_a_server(platform, ada):
     ada.start("small")
     said = platform.make("status").stdout
-    assert re.search(r"mh-ada +\d+ +small +running", said), said
+    assert re.search(r"mh-ada +\d+ +cpu +running", said), said
     assert re.search(r"hub +RUNNING", said) and re.search(r"slurmctld +RUNNING", said)
 
 

@@ -54,7 +54,7 @@ class Platform:
 
     def slurm(self, *command: str, user: str | None = None, check: bool = True) -> str:
         """Run a Slurm command on this platform's cluster."""
-        environment = {"PATH": "/usr/bin:/bin", "SLURM_CONF": str(self.layout.slurm_conf)}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/bin", "SLURM_CONF": str(self.layout.slurm_conf)}
         prefix = ["runuser", "-u", user, "--"] if user else []
         return subprocess.run([*prefix, *command], env=environment, capture_output=True, text=True,
                               check=check, cwd="/").stdout

@@ -2,63 +2,102 @@ import asyncio
 
 import pytest
 
-from spawner_profiles.jobs import Shared
+from spawner_profiles.jobs import SchedulerSilent, Shared
+
+
+class Scheduler:
+    """Counts how often it is asked."""
+
+    def __init__(self, takes_s: float = 0.005, silent: bool = False) -> None:
+        self.asked, self.takes_s, self.silent = 0, takes_s, silent
+        self.submitted: set[str] = set()
+
+    async def __call__(self) -> tuple[int, set[str]]:
+        self.asked += 1
+        known = set(self.submitted)
+        await asyncio.sleep(self.takes_s)
+        if self.silent:
+            raise SchedulerSilent("no answer")
+        return self.asked, known
 
 
 def test_one_query_serves_all_who_ask_at_once():
-    asked = 0
-
-    async def ask():
-        nonlocal asked
-        asked += 1
-        await asyncio.sleep(0.01)
-        return asked
+    scheduler = Scheduler()
 
     async def twenty():
-        shared = Shared(ask, max_age=60)
-        answers = await asyncio.gather(*(shared() for _ in range(20)))
-        assert answers == [1] * 20
+        shared = Shared(scheduler)
+        answers = await asyncio.gather(*(shared(max_age=60) for _ in range(20)))
+        assert [number for number, _ in answers] == [1] * 20
         shared.forget()
-        assert await shared() == 2
+        assert (await shared(max_age=60))[0] == 2
 
     asyncio.run(twenty())
 
 
+def test_who_waits_for_a_start_gets_a_fresher_answer_than_who_only_checks():
+    scheduler = Scheduler(takes_s=0)
+
+    async def two():
+        shared = Shared(scheduler)
+        await shared(max_age=20)
+        await asyncio.sleep(0.05)
+        await shared(max_age=20)
+        assert scheduler.asked == 1
+        await shared(max_age=0.01)
+        assert scheduler.asked == 2
+
+    asyncio.run(two())
+
+
 def test_an_answer_from_before_a_change_is_not_given_to_who_asks_after_it():
     """A job submitted while a query ran is not in that query's answer, and has not ended."""
-    submitted, seen = set(), []
-
-    async def ask():
-        known = set(submitted)
-        await asyncio.sleep(0.01)
-        return known
+    scheduler = Scheduler(takes_s=0.02)
 
     async def submit_meanwhile():
-        shared = Shared(ask, max_age=60)
-        early = asyncio.ensure_future(shared())
+        shared = Shared(scheduler)
+        early = asyncio.ensure_future(shared(max_age=60))
         await asyncio.sleep(0.005)
-        submitted.add("7")
+        scheduler.submitted.add("7")
         shared.forget()
-        seen.append(await shared())
-        assert await early == set()
+        assert (await shared(max_age=60))[1] == {"7"}
+        assert (await early)[1] == set()
 
     asyncio.run(submit_meanwhile())
-    assert seen == [{"7"}]
 
 
-def test_a_failed_query_is_not_remembered():
-    answers = iter([RuntimeError("silent"), "fine"])
+def test_a_slow_scheduler_is_asked_less_often():
+    scheduler = Scheduler(takes_s=0.05)
 
     async def ask():
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        shared = Shared(scheduler)
+        await shared(max_age=0)
+        await asyncio.sleep(0.1)
+        await shared(max_age=0)
+        assert scheduler.asked == 1
+        await asyncio.sleep(0.15)
+        await shared(max_age=0)
+        assert scheduler.asked == 2
 
-    async def twice():
-        shared = Shared(ask, max_age=60)
-        with pytest.raises(RuntimeError):
-            await shared()
-        assert await shared() == "fine"
+    asyncio.run(ask())
 
-    asyncio.run(twice())
+
+def test_those_who_wait_while_the_scheduler_is_silent_share_the_silence_and_it_ends():
+    scheduler = Scheduler(takes_s=0.02, silent=True)
+
+    async def twenty():
+        shared = Shared(scheduler)
+        answers = await asyncio.gather(*(shared(max_age=0.01) for _ in range(20)), return_exceptions=True)
+        assert all(isinstance(answer, SchedulerSilent) for answer in answers) and scheduler.asked == 1
+        scheduler.silent = False
+        await asyncio.sleep(0.1)
+        assert (await shared(max_age=0.01))[0] == 2
+
+    asyncio.run(twenty())
+
+
+def test_other_errors_are_not_hidden():
+    async def broken():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(Shared(broken)(max_age=1))

@@ -1,18 +1,20 @@
+from datetime import datetime
+
 import pytest
 
 from spawner_profiles.jobs import Phase
 from spawner_profiles.profiles import Profile
-from spawner_profiles.slurm import parse_nodes, parse_queue
+from spawner_profiles.slurm import MARK_FORMAT, QUEUE_FORMAT, parse_marks, parse_nodes, parse_queue
 
 QUEUE = """\
-12|ada|RUNNING|gpu|m-gpu1|None|jupyter-gpu
-14|bela|PENDING|gpu||Resources|jupyter-gpu
-15|carol|PENDING|gpu||Priority|jupyter-gpu
-16|dora|PENDING|cpu||(ReqNodeNotAvail, UnavailableNodes:m-cpu1)|jupyter-cpu
-11|ada|COMPLETING|cpu|m-cpu1|None|jupyter-cpu
-9|eve|TIMEOUT|cpu|m-cpu1|None|a|b
-8|eve|OUT_OF_MEMORY|cpu|m-cpu1|OutOfMemory|x
-7|eve|NEW_STATE|cpu|m-cpu1|None|x
+12|ada|RUNNING|gpu|m-gpu1|2026-11-21T12:00:00|None
+14|bela|PENDING|gpu||2026-11-21T14:30:00|Resources
+15|carol|PENDING|gpu||N/A|Priority
+16|dora|PENDING|cpu||N/A|(ReqNodeNotAvail, UnavailableNodes:m-cpu1)
+11|ada|COMPLETING|cpu|m-cpu1|2026-11-21T12:00:00|None
+9|eve|TIMEOUT|cpu|m-cpu1|2026-11-21T12:00:00|a|b
+8|eve|OUT_OF_MEMORY|cpu|m-cpu1|2026-11-21T12:00:00|OutOfMemory
+7|eve|NEW_STATE|cpu|m-cpu1|2026-11-21T12:00:00|None
 """
 
 
@@ -21,9 +23,11 @@ def test_queue_phases_positions_and_reasons_in_words():
     assert jobs["12"].phase is Phase.RUNNING and jobs["12"].node == "m-gpu1" and jobs["12"].reason == ""
     assert [jobs[i].position for i in ("14", "15", "16", "12")] == [1, 2, 1, None]
     assert jobs["14"].reason == "all nodes that fit are busy"
+    assert jobs["14"].expected_start == datetime(2026, 11, 21, 14, 30).timestamp()
+    assert jobs["15"].expected_start is None and jobs["12"].expected_start is None
     assert jobs["16"].reason == "the nodes that fit are down or reserved"
     assert jobs["11"].phase is Phase.ENDING
-    assert jobs["9"].phase is Phase.ENDED and jobs["9"].reason == "its time was over" and jobs["9"].name == "a|b"
+    assert jobs["9"].phase is Phase.ENDED and jobs["9"].reason == "its time was over"
     assert "more memory" in jobs["8"].reason
     assert jobs["7"].phase is Phase.ENDED and jobs["7"].reason == "new_state"
 
@@ -49,3 +53,15 @@ def test_what_would_start_now(asked, free, total):
     nodes = parse_nodes(NODES)
     assert sum(node.fits(profile) for node in nodes) == free
     assert sum(node.fits(profile, empty=True) for node in nodes) == total
+
+
+def test_nothing_that_users_write_is_in_the_list_that_decides():
+    """A job's name or comment may hold a line break and, after it, a line that says another's job has ended."""
+    assert not {"%j", "%k", "%o", "%Z"} & set(QUEUE_FORMAT.split("|"))
+
+
+def test_nobody_can_say_anything_of_other_peoples_jobs_by_a_comment():
+    assert MARK_FORMAT == "%i|%u|%k"
+    marks = parse_marks("7|ada|hub/1\n8|eve|x\n7|ada|hub/forged\n9|bela|hub/2\nnonsense\n")
+    assert marks["9"] == ("bela", "hub/2") and marks["8"] == ("eve", "x")
+    assert "7" not in marks
