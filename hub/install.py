@@ -48,7 +48,9 @@ def server(layout: Layout, uv: Path) -> bool:
         changed = True
     # A Python kernel without PyTorch beside the right one would only mislead.
     shutil.rmtree(environment / "share/jupyter/kernels/python3", ignore_errors=True)
-    extensions = {"spawner_profiles.singleuser": True} | dict.fromkeys(UNUSED_EXTENSIONS, False)
+    extensions = dict.fromkeys(("spawner_profiles.singleuser", "spawner_profiles.timeleft"), True)
+    extensions |= dict.fromkeys(UNUSED_EXTENSIONS, False)
+    changed |= _copy(SOURCE / "spawner_profiles/lab", environment / "share/jupyter/labextensions/mandrillhub")
     for name, settings in {
         "etc/jupyter/jupyter_server_config.json": {
             # A login shell would reset PATH, and the course's Python with it.
@@ -106,18 +108,7 @@ def kernel(layout: Layout, uv: Path, name: str) -> bool:
 
 def course(layout: Layout) -> bool:
     """The notebooks that each person gets a copy of."""
-    source = SOURCE / "course_notebooks/source"
-    stamp = layout.srv / ".course"
-    want = kernels.fingerprint(source)
-    if stamp.exists() and stamp.read_text() == want:
-        return False
-    draft = layout.srv / "course.new"
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft)
-    shutil.rmtree(layout.course)
-    draft.rename(layout.course)
-    stamp.write_text(want)
-    return True
+    return _copy(SOURCE / "course_notebooks/source", layout.course)
 
 
 def data(layout: Layout, workshop: Workshop) -> Path:
@@ -128,6 +119,21 @@ def data(layout: Layout, workshop: Workshop) -> Path:
     _run([layout.kernels / "pytorch/bin/python", "-m", "mandrill.synthetic", place,
           "--photos", str(workshop.data.synthetic_photos)], "drawing the synthetic faces")
     return place
+
+
+def _copy(source: Path, place: Path) -> bool:
+    """Make ``place`` a copy of ``source``; False if it is one. Nobody ever sees half of it."""
+    stamp = place.with_name(f".{place.name}.copied")
+    want = kernels.fingerprint(source)
+    if place.exists() and stamp.exists() and stamp.read_text() == want:
+        return False
+    draft = place.with_name(f".{place.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(source, draft)
+    shutil.rmtree(place, ignore_errors=True)
+    draft.rename(place)
+    stamp.write_text(want)
+    return True
 
 
 def _sync(environment: Path, lock: Path, uv: Path) -> bool:

@@ -6,7 +6,7 @@ import socket
 
 import requests
 
-from hub import install, ports, settings
+from hub import culling, install, ports, settings
 from hub.layout import Layout
 from hub.roster import HubApi
 from hub.running import Running
@@ -15,7 +15,7 @@ from kernels.build import fingerprint
 
 
 def daemons(layout: Layout, running: Running) -> list[Daemon]:
-    """Proxy, then hub. They are apart so that either can be restarted while people work."""
+    """Proxy, hub, culler. They are apart so that each can be restarted while people work."""
     own = ports.Ports(running.workshop.port)
     hub_url = f"http://127.0.0.1:{own.hub_api}"
     proxy = Daemon(
@@ -37,7 +37,15 @@ def daemons(layout: Layout, running: Running) -> list[Daemon]:
         ready=lambda: answers(f"{hub_url}/hub/api/"),
         ready_text="its API does not answer",
         ready_timeout_s=60)
-    return [proxy, hub]
+    # Apart from the hub, which would leave it behind with a void token when it crashes.
+    culler = Daemon(
+        name="culler",
+        command=[str(layout.hub_bin / "python"), "-m", "jupyterhub_idle_culler",
+                 *culling.arguments(running.workshop.idle_limits)],
+        environment={"JUPYTERHUB_API_TOKEN": settings.secret(layout.hub_state, "culler_token"),
+                     "JUPYTERHUB_API_URL": f"{hub_url}/hub/api"},
+        ready=lambda: True, ready_text="")
+    return [proxy, hub, culler]
 
 
 def answers(url: str) -> bool:

@@ -7,7 +7,7 @@ import secrets
 from functools import partial
 from pathlib import Path
 
-from hub import pages, roster
+from hub import culling, pages, roster
 from hub.layout import Layout
 from hub.ports import Ports
 from hub.running import Running
@@ -35,14 +35,17 @@ def configure(c, layout: Layout, running: Running) -> None:
     reaper.start(SlurmJobSpawner.scheduler, layout.instance)
     _network(c, layout, running)
     _people(c, layout, running)
-    catalog = [profile.model_copy(update={"emulated": bool(profile.gpus) and running.emulated})
-               for profile in running.workshop.profiles]
+    limits = running.workshop.limits
+    catalog = [profile.model_copy(update={
+        "emulated": bool(profile.gpus) and running.emulated,
+        "idle": culling.idle_limit(profile.gpus, profile.idle, limits.idle, limits.idle_gpu)})
+        for profile in running.workshop.profiles]
     _jobs(c, layout, running)
     c.ProfileSpawner.catalog = catalog
     c.Spawner.options_form = pages.profile_cards
     pages.configure(
         c, title=running.workshop.title, subtitle=running.workshop.subtitle, catalog=catalog,
-        availability=partial(availability, catalog),
+        availability=partial(availability, SlurmJobSpawner.scheduler, catalog),
         notice="GPUs are emulated: no GPU on this machine" if running.emulated else "")
 
 
@@ -69,8 +72,12 @@ def _people(c, layout: Layout, running: Running) -> None:
     c.Authenticator.admin_users = {person.login for person in running.people if person.role == "admin"}
     c.JupyterHub.load_groups = {group: {"users": []} for group in roster.GROUPS.values()}
     # Only an admin may make another one or take that away again, so the service that does it is one.
-    c.JupyterHub.services = [{"name": "roster", "api_token": secret(layout.hub_state, "roster_token"), "admin": True}]
+    c.JupyterHub.services = [
+        {"name": "roster", "api_token": secret(layout.hub_state, "roster_token"), "admin": True},
+        {"name": culling.SERVICE, "api_token": secret(layout.hub_state, "culler_token")},
+    ]
     c.JupyterHub.load_roles = [
+        culling.role(),
         {"name": "instructor", "groups": ["instructors"], "scopes": roster.INSTRUCTOR_SCOPES,
          "description": "sees the class, starts and stops its servers"},
     ]

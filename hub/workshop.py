@@ -6,18 +6,17 @@ the line, the field and what was expected; an empty file is a workshop that runs
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from hub.people import Person, read_people
 from hub.problems import Problem, Problems
-from spawner_profiles.profiles import MEGABYTES, Profile
+from spawner_profiles.profiles import DURATION, MEGABYTES, Profile
 
 
 class Part(BaseModel):
@@ -55,18 +54,14 @@ class Data(Part):
     synthetic_photos: int = Field(3000, ge=200, le=100_000)
 
 
-def _duration(value: Any) -> Any:
-    """'30m', '2h' or seconds."""
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*(s|m|h|d)", value.strip())):
-        return timedelta(seconds=int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
-    return value
-
-
 class Limits(Part):
     """What one person may use."""
 
-    queue_wait: Annotated[timedelta, BeforeValidator(_duration)] = Field(
-        timedelta(hours=2), gt=timedelta(0), description="how long a start may wait in the queue")
+    queue_wait: DURATION = Field(timedelta(hours=2), gt=timedelta(0),
+                                 description="how long a start may wait in the queue")
+    idle: DURATION = Field(timedelta(hours=1), ge=timedelta(0),
+                           description="a server stops when nothing has run in it for so long; 0m: never")
+    idle_gpu: DURATION = Field(timedelta(minutes=30), ge=timedelta(0), description="the same for profiles with a GPU")
 
 
 DEFAULT_PROFILES = (
@@ -90,6 +85,11 @@ class Workshop(Part):
     attendees: Path = Field(Path("attendees.csv"), description="relative to workshop.yml")
     data: Data = Data()
     limits: Limits = Limits()
+
+    @property
+    def idle_limits(self) -> list[timedelta]:
+        """All idle limits in force, of whatever profile."""
+        return [self.limits.idle, self.limits.idle_gpu, *(p.idle for p in self.profiles if p.idle is not None)]
 
     @model_validator(mode="after")
     def _profiles_fit_the_cluster(self) -> Workshop:

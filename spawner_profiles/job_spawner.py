@@ -40,6 +40,8 @@ class JobSpawner(BatchSpawnerBase):
     batchspawner_singleuser_cmd = Unicode("")
     req_profile = Unicode(help="key of the profile")
     req_title = Unicode("Notebook server")
+    req_walltime_s = Unicode("0", help="walltime in seconds: the server warns before its end")
+    req_idle_s = Unicode("0", help="seconds without activity after which the server stops itself; 0: never")
     address = Unicode("", config=True, help="where the hub reaches a job's server; default: the node's name")
     poll_seconds = Integer(1, config=True, help="between two looks at the queue while starting or stopping")
     running_poll_seconds = Integer(20, config=True, help="how old an answer may be for servers that run")

@@ -36,8 +36,9 @@ def _walltime(value: Any) -> Any:
 
 
 MEGABYTES = Annotated[int, BeforeValidator(_megabytes), Field(ge=64)]
-WALLTIME = Annotated[timedelta, BeforeValidator(_walltime),
-                     Field(ge=timedelta(minutes=1), le=timedelta(days=30))]
+#: '90m', '4h' or '4:00:00'.
+DURATION = Annotated[timedelta, BeforeValidator(_walltime)]
+WALLTIME = Annotated[DURATION, Field(ge=timedelta(minutes=1), le=timedelta(days=30))]
 
 
 class Profile(BaseModel):
@@ -54,6 +55,8 @@ class Profile(BaseModel):
     gpus: int = Field(0, ge=0)
     gpu_model: str | None = Field(None, pattern=r"^[a-z0-9_]+$", description="none: any model")
     walltime: WALLTIME = Field(timedelta(hours=4), validate_default=True)
+    idle: DURATION | None = Field(None, ge=timedelta(0), description="stop when nothing has run for so long; "
+                                  "0m: never; none: as limits say")
     emulated: bool = Field(False, description="set by the embedded cluster: the GPUs are not real")
 
     @model_validator(mode="after")

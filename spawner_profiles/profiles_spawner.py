@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import object_session
-from traitlets import Callable, List, Unicode, Union, default
+from traitlets import Callable, List, Type, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
 from spawner_profiles.job_spawner import JobSpawner
 from spawner_profiles.jobs import Capacity, Phase, SchedulerSilent
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
+from spawner_profiles.scheduler import Scheduler
 from spawner_profiles.slurm_job import SlurmJobSpawner
 
 
@@ -24,7 +25,8 @@ def job_options(profile: Profile) -> dict[str, str]:
     gres = ":".join(filter(None, ("gpu", profile.gpu_model, str(profile.gpus)))) if profile.gpus else ""
     return {"req_profile": profile.key, "req_title": profile.title, "req_partition": profile.partition,
             "req_nprocs": str(profile.cpus), "req_memory": str(profile.memory), "req_runtime": str(minutes),
-            "req_gres": gres}
+            "req_gres": gres, "req_walltime_s": str(int(profile.walltime.total_seconds())),
+            "req_idle_s": str(int(profile.idle.total_seconds()) if profile.idle else 0)}
 
 
 class ProfileSpawner(ProfilesSpawner):
@@ -35,12 +37,13 @@ class ProfileSpawner(ProfilesSpawner):
     """
 
     catalog = List(config=True, help="the profiles, in the order of the start page")
+    job_class = Type(SlurmJobSpawner, JobSpawner, config=True, help="the scheduler: one JobSpawner class")
     # wrapspawner fixes it to a select box; this is JupyterHub's own again.
     options_form = Union([Unicode(), Callable()], config=True)
 
     @default("profiles")
     def _profiles(self) -> list[tuple]:
-        return [(p.title, p.key, SlurmJobSpawner, job_options(p)) for p in self.catalog]
+        return [(p.title, p.key, self.job_class, job_options(p)) for p in self.catalog]
 
     # -- choosing ---------------------------------------------------------------------------------------
 
@@ -71,7 +74,7 @@ class ProfileSpawner(ProfilesSpawner):
         # wrapspawner updates it in place: a copy, or one person's remembered job would change everybody's profile.
         self.child_config = dict(self.child_config)
         # A remembered server of a profile that is no longer offered is still somebody's job.
-        self.child_class = SlurmJobSpawner
+        self.child_class = self.job_class
 
     # -- the job ----------------------------------------------------------------------------------------
 
@@ -138,7 +141,7 @@ class ProfileSpawner(ProfilesSpawner):
 
     async def availability(self) -> dict[str, Capacity]:
         """What is free now, by profile."""
-        return await availability(self.catalog)
+        return await availability(self.job_class.scheduler, self.catalog)
 
 
 def waiting(key: str) -> int:
@@ -147,10 +150,10 @@ def waiting(key: str) -> int:
                for spawner in JobSpawner.known)
 
 
-async def availability(catalog: Iterable[Profile]) -> dict[str, Capacity]:
+async def availability(scheduler: Scheduler, catalog: Iterable[Profile]) -> dict[str, Capacity]:
     """What is free now, by profile; ``free`` is None while the scheduler does not answer."""
     try:
-        found = await SlurmJobSpawner.scheduler.capacity(catalog)
+        found = await scheduler.capacity(catalog)
         return {key: replace(capacity, waiting=waiting(key)) for key, capacity in found.items()}
     except SchedulerSilent:
         return {profile.key: Capacity(free=None, total=0) for profile in catalog}

@@ -29,6 +29,7 @@ echo {{headline}}, job "$SLURM_JOB_ID" on "$SLURMD_NODENAME"
 for library in OMP MKL OPENBLAS NUMEXPR NUMBA; do
   export "${library}_NUM_THREADS={{nprocs}}"
 done
+export MANDRILLHUB_JOB_ENDS_AT=$(($(date +%s) + {{walltime_s}})) MANDRILLHUB_IDLE_AFTER={{idle_s}}
 {{prologue}}
 exec {{cmd}}
 """

@@ -93,6 +93,9 @@ def emulated(nodes: Iterable[GpuNode], directory: Path) -> list[Gpus]:
             files.append(_device(directory / f"nvidia{number}", number))
             number += 1
         found.append(Gpus(node.model, tuple(files), emulated=True))
+    for path in directory.glob("nvidia*"):  # of a workshop.yml that had more: no node would deny it to a job
+        if path not in {file for gpus in found for file in gpus.files}:
+            path.unlink()
     return found
 
 

@@ -38,8 +38,9 @@ class Visitor:
     def open(self, path: str):
         return self.page.goto(self.address + path)
 
-    def log_in(self, login: str, password: str) -> None:
-        self.open("/hub/login")
+    def log_in(self, login: str, password: str, then: str = "") -> None:
+        """``then``: the page to land on; by default the hub chooses."""
+        self.open("/hub/login" + (f"?next={then}" if then else ""))
         self.page.get_by_label("User name").fill(login)
         self.page.get_by_label("Password", exact=True).fill(password)
         self.page.get_by_role("button", name="Log in").click()

@@ -82,6 +82,8 @@ def test_emulated_device_nodes(tmp_path):
     (tmp_path / "dev/nvidia0").touch()  # something else is in the way
     gpus.emulated(nodes, tmp_path / "dev")
     assert os.major((tmp_path / "dev/nvidia0").stat().st_rdev) == 195
+    gpus.emulated(nodes[:1], tmp_path / "dev")
+    assert sorted(path.name for path in (tmp_path / "dev").iterdir()) == ["nvidia0", "nvidia1"]
 
 
 def test_ports_derive_from_the_public_one():
