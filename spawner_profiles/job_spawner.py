@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import pwd
+import re
 import shlex
 import uuid
 from collections.abc import Callable
@@ -62,7 +63,8 @@ class JobSpawner(BatchSpawnerBase):
 
     @property
     def req_logfile(self) -> str:
-        suffix = f"-{self.name}" if self.name else ""
+        """In the home; a server's name is a person's own words, so only its harmless characters count."""
+        suffix = f"-{re.sub('[^A-Za-z0-9_-]', '', self.name)}" if self.name else ""
         return f".mandrillhub-server{suffix}.log"
 
     @cached_property
@@ -95,6 +97,10 @@ class JobSpawner(BatchSpawnerBase):
         script = await self._get_batch_script(**options)
         try:
             self.job_id = await self.scheduler.submit(script, self.user.name, self.get_env())
+        except SchedulerSilent as error:
+            # Should it have taken the job all the same, the reaper finds it by its mark.
+            raise SpawnProblem("The cluster does not answer. Nothing was started; try again in a minute.",
+                               reason="scheduler-silent", log_message=str(error), status_code=503) from None
         except SubmitRefused as error:
             raise SpawnProblem(f"The cluster refused the job: {error}", reason="refused", status_code=503) from None
         except KeyError:

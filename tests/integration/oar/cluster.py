@@ -72,17 +72,22 @@ def install() -> None:
 class Cluster:
     """Two CPU nodes and two GPU nodes (the GPUs are resource properties), and two accounts.
 
+    OAR's job manager with its cgroups runs as on any cluster (cgroup v1, as on a hybrid host).
+
     OAR reads its configuration from /etc/oar alone, so the files there, and /etc/hosts, are kept and restored.
-    Nothing else of the machine changes. Two changes to the job manager are needed on any test host: it must not
-    empty /tmp of the user's files (stock does, as root), and all nodes are one kernel.
+    What stays is what OAR leaves on any node: its log, /var/lib/oar, empty cgroups. Two changes to the job manager
+    are needed on any test host: it must not empty /tmp of the user's files (stock does, as root), and all nodes are
+    one kernel.
     """
 
     def __init__(self) -> None:
+        # down() ends all that runs as oar: OAR's processes of jobs outlive the sshd that started them.
+        assert not processes_of("oar"), "an OAR runs on this host: these tests would take its configuration away"
         self.root = Path(tempfile.mkdtemp(prefix="mh-oar-", dir="/tmp"))
         self.root.chmod(0o755)
         self.users = [f"oart{os.getpid()}{letter}" for letter in "ab"]
         self._kept = {path: path.read_bytes() for path in (
-            ETC / "oar.conf", ETC / "job_resource_manager_cgroups.pl", Path("/etc/hosts"))}
+            ETC / "oar.conf", ETC / "job_resource_manager_cgroups.pl")}
         self._running: dict[str, subprocess.Popen] = {}
         found = run("sh", "-c", "ls -d /usr/lib/postgresql/*/bin").split()
         self._postgresql = Path(found[-1])
@@ -103,7 +108,7 @@ class Cluster:
             f"--pwfile={self.root / 'password'}", user="postgres", group="postgres", extra_groups=[], cwd="/")
         self.start_database()
         run("oar-database", "--create", "--db-admin-user", "postgres", "--db-admin-pass", "x", "-y", timeout=120)
-        self._start("server", "/usr/sbin/oar-server")
+        self.start_server()
         self._make_nodes()
         for name in NODES:
             self.start_node(name)
@@ -113,18 +118,23 @@ class Cluster:
 
     def down(self) -> None:
         """Take all of it away again; also after half an up."""
-        if "server" in self._running:
-            for line in run("oarstat", check=False).splitlines():
-                if line[:1].isdigit():
-                    run("oardel", line.split()[0], check=False)
-            time.sleep(1)
-        for name in reversed(list(self._running)):
-            self._stop(name)
+        for name in ("server", "database", *NODES):
+            if name in self._running:
+                self._stop(name)
         for user in self.users:
-            run("pkill", "-KILL", "-u", user, check=False)
-            until(lambda user=user: subprocess.run(["userdel", "--force", user], capture_output=True).returncode in (0, 6))
+            for pid in processes_of(user):
+                os.kill(pid, signal.SIGKILL)
+            until(lambda user=user: subprocess.run(["userdel", user], capture_output=True).returncode in (0, 6))
+        for pid in processes_of("oar"):
+            os.kill(pid, signal.SIGKILL)
+        for user in self.users:
+            for group in Path("/sys/fs/cgroup").glob(f"*/oar/{user}_*"):
+                until(lambda group=group: _remove(group))
         for path, content in self._kept.items():
             path.write_bytes(content)
+        hosts = Path("/etc/hosts")  # not as it was: others may have written to it meanwhile
+        hosts.write_text("".join(line for line in hosts.read_text().splitlines(keepends=True)
+                                 if not line.endswith(tuple(f" {name}\n" for name in NODES))))
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _configure(self) -> None:
@@ -159,10 +169,18 @@ class Cluster:
 
     # -- parts ------------------------------------------------------------------------------------------
 
+    def start_server(self) -> None:
+        # What oar-server starts, but as our child: oar-server leaves it to itself.
+        self._start("server", "/usr/sbin/Almighty")
+
+    def stop_server(self) -> None:
+        self._stop("server")
+
     def start_database(self) -> None:
-        self._start("database", str(self._postgresql / "postgres"), "-D", str(self.root / "database"), "-p", str(DATABASE),
-                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.root / 'database'}",
-                    "-c", "fsync=off", user="postgres", group="postgres", extra_groups=[])
+        data = self.root / "database"
+        self._start("database", str(self._postgresql / "postgres"), "-D", str(data), "-p", str(DATABASE),
+                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}", "-c", "fsync=off",
+                    user="postgres", group="postgres", extra_groups=[])
         until(lambda: run(str(self._postgresql / "pg_isready"), "-h", "127.0.0.1", "-p", str(DATABASE),
                           check=False).count("accepting"))
 
@@ -191,12 +209,29 @@ class Cluster:
 
     def _stop(self, name: str, how: int = signal.SIGTERM) -> None:
         process = self._running.pop(name)
-        process.send_signal(how)
+        if name == "server":
+            os.killpg(process.pid, signal.SIGKILL)  # with its helpers; all that it knows is in the database
+        else:
+            process.send_signal(how)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def processes_of(user: str) -> list[int]:
+    """The ids of its processes, but for those that only wait to be reaped."""
+    return [int(pid) for pid in run("pgrep", "-r", "DRSTI", "-u", user, check=False).split()]
+
+
+def _remove(group: Path) -> bool:
+    """Remove a job's cgroup; False while a killed process is still in it."""
+    try:
+        group.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(address: str, port: int) -> bool:
