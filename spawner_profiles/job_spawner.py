@@ -64,7 +64,7 @@ class JobSpawner(BatchSpawnerBase):
     @property
     def req_logfile(self) -> str:
         """In the home; a server's name is a person's own words, so only its harmless characters count."""
-        suffix = f"-{re.sub('[^A-Za-z0-9_-]', '', self.name)}" if self.name else ""
+        suffix = f"-{re.sub('[^A-Za-z0-9_-]', '_', self.name)}" if self.name else ""
         return f".mandrillhub-server{suffix}.log"
 
     @cached_property
