@@ -14,7 +14,7 @@ help: ## this list
 
 up: ## install what is missing, start the cluster, the proxy and the hub, print the address
 ifneq ($(SUDO),)
-	@echo "This installs Debian packages (Slurm, munge, Python), three Python environments (about 7 GB) under"
+	@echo "This installs Debian packages (Slurm, munge, Python), three Python environments (6.5 GB) under"
 	@echo "$(ROOT), makes Unix accounts for the people of attendees.csv and starts Slurm, a proxy and the hub."
 	@echo "That needs root, so sudo may ask for your password now."
 endif
