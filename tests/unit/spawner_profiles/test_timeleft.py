@@ -94,7 +94,7 @@ class Server:
         python = next((path for root in (ROOT, Path("/"))
                        if (path := Layout(root).opt / "server/bin/python").exists()), None)
         if python is None:
-            pytest.skip("the notebook server's environment is not installed")
+            pytest.fail("the notebook server's environment is not installed: `make up`, or `make test` as a whole")
         kernel = directory / "share/kernels/test/kernel.json"
         kernel.parent.mkdir(parents=True)
         kernel.write_text(json.dumps({"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
