@@ -59,7 +59,8 @@ def told():
     try:
         yield
     except (Problems, Stop) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]✗[/] {error}", markup=True)
+        # No markup: the message quotes what people wrote.
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"✗ {error}", markup=False)
         raise typer.Exit(1) from None
 
 

@@ -115,7 +115,9 @@ def data(layout: Layout, workshop: Workshop) -> Path:
     """The photos: the real database if workshop.yml names it, else the synthetic set, drawn now if it is missing."""
     if workshop.data.mandrillus:
         return workshop.data.mandrillus
-    place = layout.data / f"mandrillus-synthetic-{workshop.data.synthetic_photos}"
+    # A set drawn by other code is another set: jobs that run may still read the old one.
+    drawing = kernels.fingerprint(SOURCE / "course_notebooks/mandrill/synthetic")[:8]
+    place = layout.data / f"mandrillus-synthetic-{workshop.data.synthetic_photos}-{drawing}"
     _run([layout.kernels / "pytorch/bin/python", "-m", "mandrill.synthetic", place,
           "--photos", str(workshop.data.synthetic_photos)], "drawing the synthetic faces")
     return place

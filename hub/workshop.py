@@ -167,6 +167,10 @@ def load(path: Path, **overrides: Any) -> tuple[Workshop, list[Person]]:
                         ]) from None
     except Misfit as error:
         raise Problems([_problem(path, document, where[:-1], where[-1]) for where in error.problems]) from None
+    photos = workshop.data.mandrillus
+    if photos and not (photos.is_absolute() and photos.is_dir()):
+        raise Problems([_problem(path, document, ("data", "mandrillus"), f"'{photos}' is no directory; expected the "
+                                 "whole path of the one that holds the database's CSV and Images/")])
     attendees = path.parent / workshop.attendees
     if not attendees.exists() and "attendees" not in document:
         attendees = Path(__file__).parent / "defaults/attendees.csv"

@@ -58,6 +58,7 @@ def test_overrides_replace_what_the_file_says(tmp_path):
      "workshop.yml:2: profiles[0].memory: 101376 MB fit on no node"),
     ("profiles:\n  - {key: a, title: A, partition: gpu, gpus: 3}\n",
      "workshop.yml:2: profiles[0].gpus: 3 GPUs are on no node; expected at most 2"),
+    ("data:\n  mandrillus: /nowhere\n", "workshop.yml:2: data.mandrillus: '/nowhere' is no directory; expected"),
     ("profiles: []\n", "workshop.yml:1: profiles: "),
     ("a: [\n", "workshop.yml:2: is not YAML"),
     ("- a\n", "workshop.yml:1: expected keys such as"),
