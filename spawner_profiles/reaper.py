@@ -32,9 +32,15 @@ async def reap(scheduler: Scheduler, hub_id: str) -> list[str]:
     return orphans
 
 
-def start(scheduler: Scheduler, hub_id: str) -> asyncio.Task:
-    """Reap for as long as the hub runs. Called while it reads its configuration, in its event loop."""
-    return asyncio.get_running_loop().create_task(_every_minute(scheduler, hub_id))
+def start(scheduler: Scheduler, hub_id: str) -> asyncio.Task | None:
+    """Reap for as long as the hub runs. Called while it reads its configuration, in its event loop.
+
+    ``hub_id`` must be this hub's alone on the cluster: jobs with its mark that it does not know are cancelled.
+    """
+    try:
+        return asyncio.get_running_loop().create_task(_every_minute(scheduler, hub_id))
+    except RuntimeError:  # `jupyterhub upgrade-db` and the like read the configuration too, and run no hub
+        return None
 
 
 async def _every_minute(scheduler: Scheduler, hub_id: str) -> None:
