@@ -27,7 +27,7 @@ down: ## stop what `make up` started; homes and the database stay
 status: ## what runs, who has a server, what is free
 	@$(SUDO) $(MANDRILLHUB) status --root $(ROOT)
 
-test: ## all tests: unit, integration, browser
+test: ## all tests: unit, integration, browser, deployment
 	@$(SUDO) sh tests/run.sh
 
 lock: ## resolve all environments anew

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 import pwd
 import secrets
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from hub.files import write_file
 from hub.people import Person
 from hub.problems import Problem, Problems, Stop
 
@@ -33,14 +34,9 @@ def read_passwords(path: Path) -> dict[str, str]:
 
 
 def _write_passwords(path: Path, passwords: dict[str, str]) -> None:
-    """Replace the file in one step; at no moment can anyone but root read it."""
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("login", "password"))
-        rows.writerows(sorted(passwords.items()))
-    draft.replace(path)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("login", "password"), *sorted(passwords.items())])
+    write_file(path, text.getvalue(), mode=0o600)
 
 
 def check(people: list[Person], attendees: Path) -> None:

@@ -6,7 +6,6 @@ talk to it by XML-RPC over a socket that only root can open.
 
 from __future__ import annotations
 
-import os
 import re
 import resource
 import subprocess
@@ -19,6 +18,7 @@ from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from hub.files import write_file
 from hub.layout import Layout
 from hub.problems import Stop
 from hub.supervisor_config import ENVIRONMENT, Daemon, render
@@ -216,14 +216,3 @@ def _gone(pid: int) -> bool:
 
 def _backwards(order: list[str], names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: order.index(name) if name in order else -1, reverse=True)
-
-
-def write_file(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file whole, never half; leave it untouched if it holds just that."""
-    if not path.exists() or path.read_text() != text:
-        new = path.with_name(f".{path.name}.new")
-        new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as stream:
-            stream.write(text)
-        new.rename(path)
-    path.chmod(mode)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from hub.files import write_file
 from hub.layout import Layout
 from hub.people import Person
 from hub.problems import Stop
@@ -25,15 +26,9 @@ class Running(BaseModel):
     @classmethod
     def read(cls, layout: Layout) -> Running:
         try:
-            return cls.model_validate_json(layout.running.read_text())
+            return cls.model_validate_json(layout.running.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise Stop(f"nothing was started under {layout.root} yet; start it with `make up`") from None
 
     def write(self, layout: Layout) -> None:
-        """Replace the file only if something changed, and in one step."""
-        text = self.model_dump_json(indent=1)
-        if layout.running.exists() and layout.running.read_text() == text:
-            return
-        draft = layout.running.with_suffix(".new")
-        draft.write_text(text)
-        draft.replace(layout.running)
+        write_file(layout.running, self.model_dump_json(indent=1))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from functools import partial
 from pathlib import Path
 
 from hub import culling, pages, roster
+from hub.files import write_file
 from hub.layout import Layout
 from hub.ports import Ports
 from hub.running import Running
@@ -24,8 +24,7 @@ def secret(directory: Path, name: str) -> str:
     """A token that is made once and kept in a file that root alone can read."""
     path = directory / name
     if not path.exists():
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+        write_file(path, secrets.token_hex(32), mode=0o600)
     return path.read_text()
 
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hub.daemons import write_file
 from hub.embedded import cgroups, gpus
+from hub.files import write_file
 from hub.layout import Layout
 from hub.ports import Ports, listening
 from hub.problems import Stop

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import supervisor
 
-from hub.daemons import Daemons, write_file
+from hub.daemons import Daemons
+from hub.files import write_file
 from hub.layout import Layout
 from hub.problems import Stop
 from hub.supervisor_config import Daemon, _escape, _quote
