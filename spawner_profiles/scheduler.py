@@ -1,4 +1,4 @@
-"""The one interface to a cluster: four operations. A scheduler is one class; see slurm.py."""
+"""The one interface to a cluster: five operations. A scheduler is one class; see slurm.py."""
 
 from __future__ import annotations
 
@@ -58,5 +58,6 @@ async def run_command(*command: str, stdin: str = "", timeout: float = 30, **pro
         out, err = await asyncio.wait_for(running.communicate(stdin.encode()), timeout)
     except TimeoutError:
         running.kill()
+        await running.wait()  # else it stays a zombie until the next command
         return 1, "", f"{command[0]} gave no answer in {timeout:.0f} s"
     return running.returncode, out.decode(), err.decode()
