@@ -236,7 +236,7 @@ class JobSpawner(BatchSpawnerBase):
 
     def clear_state(self) -> None:
         super().clear_state()
-        self.job, self.ready, self.req_mark, self.token_hash = None, False, "", ""
+        self.job, self.ready, self.req_mark, self.token_hash, self.port = None, False, "", "", 0
         self._port_reported.clear()
 
     async def progress(self):
