@@ -11,6 +11,7 @@ from sqlalchemy.orm import object_session
 from traitlets import Callable, List, Type, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
+from spawner_profiles.child import make_child, own_value
 from spawner_profiles.job_spawner import JobSpawner
 from spawner_profiles.jobs import Capacity, Phase, SchedulerSilent
 from spawner_profiles.problems import SpawnProblem
@@ -40,6 +41,13 @@ class ProfileSpawner(ProfilesSpawner):
     job_class = Type(SlurmJobSpawner, JobSpawner, config=True, help="the scheduler: one JobSpawner class")
     # wrapspawner fixes it to a select box; this is JupyterHub's own again.
     options_form = Union([Unicode(), Callable()], config=True)
+    #: By which the job's spawner follows this one.
+    _links = ()
+
+    @default("start_timeout")
+    def _start_timeout(self) -> int:
+        """JupyterHub asks us, but whoever knows batchspawner configures it for the job's class."""
+        return own_value(self.job_class, type(self), self.config, "start_timeout")
 
     @default("profiles")
     def _profiles(self) -> list[tuple]:
@@ -85,9 +93,21 @@ class ProfileSpawner(ProfilesSpawner):
         return await self.child_spawner.start()
 
     def construct_child(self):
-        super().construct_child()
-        self.child_spawner.remember = self._remember
+        """In place of wrapspawner's, whose links overwrite what is configured for the job's class and stay for ever."""
+        if self.child_spawner is None:
+            self.child_profile = self.user_options.get("profile", "")
+            self.select_profile(self.child_profile)
+            self.child_spawner, self._links = make_child(self, self.child_class, self.child_config)
+            if self.child_state:
+                self.child_spawner.load_state(self.child_state)
+            self.child_spawner.remember = self._remember
         return self.child_spawner
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        for link in self._links:
+            link.unlink()
+        self._links = ()
 
     def _remember(self) -> None:
         """Write our state to the hub's database now. JupyterHub itself does so only after a start has succeeded,

@@ -7,6 +7,7 @@ import pytest
 from jupyterhub import orm
 from jupyterhub.objects import Hub
 from jupyterhub.user import User
+from sqlalchemy.orm import object_session
 from traitlets.config import Config
 
 from spawner_profiles import slurm
@@ -78,10 +79,14 @@ def orm_user():
 def new_spawner(orm_user):
     """Call it with a class, a configuration and traits: a new spawner of this account, as the hub makes it."""
 
-    def make(spawner_class=SlurmJobSpawner, config=None, **traits):
-        config = Config({"JobSpawner": {"poll_seconds": 0}} if config is None else config)
+    for remembered in orm_user.orm_spawners.values():
+        remembered.state = remembered.user_options = None
+    object_session(orm_user).commit()
+
+    def make(spawner_class=SlurmJobSpawner, config=None, server_name="", **traits):
+        config = Config({"JobSpawner": {"poll_seconds": 0}, **(config or {})})
         user = User(orm_user, {"hub": Hub(), "config": config, "spawner_class": spawner_class})
         traits = {"cmd": ["singleuser_command"], "api_token": TOKEN} | traits
-        return user._new_spawner("", spawner_class=spawner_class, **traits)
+        return user._new_spawner(server_name, spawner_class=spawner_class, **traits)
 
     return make
