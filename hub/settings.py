@@ -9,6 +9,7 @@ from pathlib import Path
 from hub import culling, pages, roster
 from hub.files import write_file
 from hub.layout import Layout
+from hub.login import UnixAuthenticator
 from hub.ports import Ports
 from hub.running import Running
 from spawner_profiles import api, reaper
@@ -63,7 +64,7 @@ def _network(c, layout: Layout, running: Running) -> None:
 
 
 def _people(c, layout: Layout, running: Running) -> None:
-    c.JupyterHub.authenticator_class = "pam"
+    c.JupyterHub.authenticator_class = UnixAuthenticator
     c.PAMAuthenticator.open_sessions = False
     c.Authenticator.allowed_users = {person.login for person in running.people}
     # Without this JupyterHub lets in everyone it has ever known.
