@@ -11,6 +11,7 @@ from sqlalchemy.orm import object_session
 from traitlets import Callable, List, Type, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
+from spawner_profiles import certificates
 from spawner_profiles.child import make_child, own_value
 from spawner_profiles.job_spawner import JobSpawner
 from spawner_profiles.jobs import Capacity, Phase, SchedulerSilent
@@ -109,6 +110,10 @@ class ProfileSpawner(ProfilesSpawner):
             link.unlink()
         self._links = ()
 
+    async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
+        """JupyterHub calls this before a start, if the hub speaks TLS to the servers."""
+        return await certificates.give(self.user.name, paths)
+
     def _remember(self) -> None:
         """Write our state to the hub's database now. JupyterHub itself does so only after a start has succeeded,
         and a hub that dies while a job is queued would forget the job."""
@@ -127,7 +132,7 @@ class ProfileSpawner(ProfilesSpawner):
             self.log.warning("The start of %s, found half-way, did not end well: %s", self._log_name, error)
             self.http_timeout = 1  # JupyterHub now tries the server's old address, in vain, and then cleans up
             return self.server.url
-        return f"http://{address}:{port}"
+        return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
 
     async def poll(self):
         return await self.child_spawner.poll() if self.child_spawner else 1

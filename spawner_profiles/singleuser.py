@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import time
 from urllib.error import HTTPError
 from urllib.parse import urlparse
@@ -47,8 +48,17 @@ def _report(port: int) -> None:
         os.environ["JUPYTERHUB_API_URL"] + "/batchspawner", data=json.dumps({"port": port}).encode(),
         headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}",
                  "Content-Type": "application/json"})
-    with urlopen(request, timeout=30):
+    with urlopen(request, timeout=30, context=_tls()):
         pass
+
+
+def _tls() -> ssl.SSLContext | None:
+    """For a hub with ``internal_ssl``, which wants to see our certificate and has one of an authority of its own."""
+    if "JUPYTERHUB_SSL_KEYFILE" not in os.environ:
+        return None
+    context = ssl.create_default_context(cafile=os.environ["JUPYTERHUB_SSL_CLIENT_CA"])
+    context.load_cert_chain(os.environ["JUPYTERHUB_SSL_CERTFILE"], os.environ["JUPYTERHUB_SSL_KEYFILE"])
+    return context
 
 
 def hold_port(address: str) -> tuple[socket.socket, int]:

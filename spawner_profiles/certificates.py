@@ -1,0 +1,36 @@
+"""The key and certificates of a server where the hub speaks TLS to it (JupyterHub's ``internal_ssl``)."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from spawner_profiles.problems import SpawnProblem
+from spawner_profiles.scheduler import run_command
+
+#: In the home, which all nodes see; for nobody but the user.
+FOLDER = ".mandrillhub/ssl"
+#: Run as the user: $1 is the file. Never half a file, and nothing that was there before keeps its mode.
+WRITE = f"""umask 077 && mkdir -p {FOLDER} && chmod 700 .mandrillhub {FOLDER} && cd {FOLDER} || exit
+cat >"$1.new" && mv -f "$1.new" "$1\""""
+
+
+async def give(user: str, paths: dict[str, str]) -> dict[str, str]:
+    """Copy a server's files, which the hub alone can read, to where the user's job reads them; returns the new paths.
+
+    Written by the user's own account: as root one would follow whatever links a person has put into their home.
+    JupyterHub's own way for local servers does, and then gives away what it finds there.
+    """
+    account = pwd.getpwnam(user)
+    groups = os.getgrouplist(user, account.pw_gid)
+    given = {}
+    for name, path in paths.items():
+        code, _, err = await run_command(
+            "sh", "-c", WRITE, "sh", name, stdin=Path(path).read_text(), cwd=account.pw_dir, user=account.pw_uid,
+            group=account.pw_gid, extra_groups=groups, env={"PATH": "/usr/bin:/bin"})
+        if code:
+            raise SpawnProblem(f"The server's key could not be written to ~/{FOLDER}: {err.strip()}",
+                               reason="no-key", status_code=500)
+        given[name] = f"{account.pw_dir}/{FOLDER}/{name}"
+    return given
