@@ -54,6 +54,14 @@ def check(people: list[Person], attendees: Path) -> None:
         raise Problems(problems)
 
 
+def check_there(people: list[Person], attendees: Path) -> None:
+    """On a cluster that is there already we make no accounts: they would be this machine's alone."""
+    problems = [Problem(attendees, person.line, "login", f"{person.login!r} has no account on this machine; expected "
+                        "one of the cluster's own accounts") for person in people if not _exists(person.login)]
+    if problems:
+        raise Problems(problems)
+
+
 def apply(people: list[Person], homes: Path, passwords_file: Path,
           progress: Callable[[str], None] = lambda text: None) -> list[str]:
     """Make the accounts that are missing, unlock returners, lock the accounts of ours that left the list.

@@ -8,65 +8,34 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hub import accounts, install, roster, services
+from hub import accounts, install, leaving, roster, services
+from hub.backend import Backend, check_installed, commands, unfit
+from hub.clusters import EmbeddedCluster, GpuNode
 from hub.daemons import Daemons
 from hub.embedded import gpus
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
 from hub.ports import check_free
-from hub.problems import Problems, Stop
+from hub.problems import Stop
 from hub.running import Running
-from hub.workshop import GpuNode, load
+from hub.terminal import console, step, told
+from hub.workshop import load
 from kernels import build as kernels
-from spawner_profiles.jobs import Phase, SchedulerSilent
-from spawner_profiles.slurm import Slurm
+from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A JupyterHub teaching platform for GPU clusters.")
-console = Console(highlight=False, soft_wrap=True)
 ROOT = Annotated[Path, typer.Option(help="everything lies below this directory")]
-
-
-@contextmanager
-def step(what: str, spinner: bool = True):
-    """Say what is being done and for how long already; then how long it took, or that it was there.
-
-    ``spinner=False`` for a step that shows a progress bar of its own.
-    """
-    begin = monotonic()
-    outcome: dict[str, str | bool] = {}
-    live = spinner and console.is_terminal
-    if not live:
-        console.print(f"→ {what}")
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console,
-                  transient=True, disable=not live) as progress:
-        progress.add_task(what)
-        yield outcome
-    note = outcome.get("note") or ("" if outcome.get("changed", True) else "already there")
-    console.print(f"[green]✓[/] {what}{': ' + str(note) if note else ''} [dim]({monotonic() - begin:.1f} s)[/]")
-
-
-@contextmanager
-def told():
-    """End with a message instead of a traceback."""
-    try:
-        yield
-    except (Problems, Stop) as error:
-        # No markup: the message quotes what people wrote.
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"✗ {error}", markup=False)
-        raise typer.Exit(1) from None
 
 
 def prepare(root: Path) -> Layout:
     if os.geteuid() != 0:
-        raise Stop("this needs root: it makes accounts and starts Slurm. Use `make`, which asks for sudo.")
+        raise Stop("this needs root: it makes accounts and submits jobs as other people. "
+                   "Use `make`, which asks for sudo.")
     os.umask(0o022)
     return Layout(root.resolve())
 
@@ -107,16 +76,28 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         workshop, people = load(file, port=port, cpu_nodes=cpu_nodes, gpu_nodes=nodes)
         accounts.check(people, file.parent / workshop.attendees)
         outcome["note"] = f"{len(workshop.profiles)} profiles, {len(people)} people"
-    running = Running(workshop=workshop, people=people, emulated=not real and bool(workshop.cluster.gpu_nodes),
-                      data=workshop.data.mandrillus or layout.data)
+    existing = not isinstance(workshop.cluster, EmbeddedCluster)
+    running = Running(workshop=workshop, people=people, data=workshop.data.mandrillus or layout.data,
+                      emulated=not existing and not real and bool(workshop.cluster.gpu_nodes))
     supervisor = Daemons(layout, layout.hub_bin)
-    cluster = EmbeddedSlurm(layout, workshop.cluster, workshop.port)
-    cluster.check_place()
-    check_free(cluster.needed_ports() | services.needed_ports(running), supervisor.pids())
+    cluster = None if existing else EmbeddedSlurm(layout, workshop.cluster, workshop.port)
+    needed, misfits = services.needed_ports(layout, running), []
+    if cluster:
+        cluster.check_place()
+        needed |= cluster.needed_ports()
+    else:
+        remark = ""
+        check_installed(workshop.cluster)
+        accounts.check_there(people, file.parent / workshop.attendees)
+        its = commands(layout, running.workshop.cluster)
+        with step(f"asking {its.name}") as outcome:
+            misfits = asyncio.run(unfit(its, workshop.profiles))
+            outcome["note"] = f"{len(workshop.profiles) - len(misfits)} profiles fit on its nodes"
+    check_free(needed, supervisor.pids())
 
     uv = layout.opt / "uv/bin/uv"
-    with step("Debian packages: Slurm, munge") as outcome:
-        outcome["changed"] = install.debian_packages()
+    with step("Debian packages" + (": Slurm, munge" if cluster else "")) as outcome:
+        outcome["changed"] = install.debian_packages(embedded=bool(cluster))
     with step("notebook server: JupyterLab (0.4 GB)") as outcome:
         outcome["changed"] = install.server(layout, uv)
     with step("proxy") as outcome:
@@ -134,12 +115,16 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         done = accounts.apply(people, layout.homes, layout.passwords)
         outcome["note"] = "; ".join(done[:3]) + (f" and {len(done) - 3} more" if len(done) > 3 else "")
         outcome["changed"] = bool(done)
-    with step("cluster, proxy and hub") as outcome:
+    leaving.leave_former_cluster(layout, running, supervisor)
+    with step("cluster, proxy and hub" if cluster else "proxy and hub") as outcome:
         running.write(layout)
-        cluster.write()
-        daemons = [*cluster.daemons(), *services.daemons(layout, running)]
+        daemons = services.daemons(layout, running)
+        if cluster:
+            cluster.write()
+            daemons = [*cluster.daemons(), *daemons]
         outcome["note"] = str(supervisor.apply(daemons, lambda text: None))
-        cluster.tidy(lambda text: None)
+        if cluster:
+            cluster.tidy(lambda text: None)
     with step("people in the hub") as outcome:
         done = roster.apply(people, services.hub_api(layout, running))
         outcome["note"] = "; ".join(done)
@@ -148,6 +133,12 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
     if not services.answers(login):
         raise Stop(f"everything was started, but {login} does not answer; see {layout.logs}/hub.log and proxy.log")
     _welcome(layout, running, remark)
+    for profile in misfits:
+        what = ", ".join(filter(None, (
+            f"partition {profile.partition}", f"{profile.gpus} GPU" * bool(profile.gpus), profile.gpu_model,
+            f"{profile.cpus} CPUs", profile.memory_text)))
+        console.print(f"[yellow]no node that is up fits the profile {profile.key}[/] ({what}): "
+                      "who chooses it would wait for ever, or be refused")
 
 
 def _welcome(layout: Layout, running: Running, remark: str) -> None:
@@ -179,15 +170,14 @@ def down(root: ROOT = Path("/")) -> None:
             return
         with alone(layout):
             running = Running.read(layout)
-            cluster = EmbeddedSlurm(layout, running.workshop.cluster, running.workshop.port)
             # The hub first, so that nobody starts a server while we stop them.
             with step("hub"):
                 supervisor.stop("hub")
             with step("notebook servers"):
-                cluster.drain(lambda text: None)
+                leaving.stop_servers(layout, running)
             with step("cluster and proxy"):
                 supervisor.stop_all(lambda text: None)
-                cluster.remove_cgroups()
+                leaving.remove_traces(layout, running)
         console.print(f"stopped; homes, {layout.hub_state} and {layout.srv} stay")
 
 
@@ -204,11 +194,13 @@ def status(root: ROOT = Path("/")) -> None:
         if not found:
             raise Stop(f"nothing of {layout.root} is running; start it with `make up`")
         console.print(table)
-        os.environ["SLURM_CONF"] = str(layout.slurm_conf)
+        its = commands(layout, running.workshop.cluster)
         try:
-            capacity, jobs = asyncio.run(_ask(running))
+            capacity, jobs = asyncio.run(_ask(its, running))
         except SchedulerSilent as error:
-            raise Stop(f"Slurm does not answer: {error}; see {layout.logs}/slurmctld.log") from None
+            raise Stop(f"{its.name} does not answer: {error}; see " + (
+                f"{layout.logs}/slurmctld.log" if its.hub_id == layout.instance else "the cluster's own state"
+            )) from None
         table = Table("profile", "free now", "in all", box=None)
         for profile in running.workshop.profiles:
             figures = capacity[profile.key]
@@ -224,9 +216,13 @@ def status(root: ROOT = Path("/")) -> None:
             sys.exit(1)
 
 
-async def _ask(running: Running):
-    slurm = Slurm()
-    return await slurm.capacity(running.workshop.profiles), await slurm.jobs(0)
+async def _ask(its: Backend, running: Running) -> tuple[dict[str, Capacity], dict[str, Job]]:
+    """What is free, and the jobs: all of the embedded cluster, of another only this hub's."""
+    capacity, jobs = await its.scheduler.capacity(running.workshop.profiles), await its.scheduler.jobs(0)
+    if not isinstance(running.workshop.cluster, EmbeddedCluster):
+        marks = await its.scheduler.marked()
+        jobs = {key: job for key, job in jobs.items() if marks.get(key, ("", ""))[1].startswith(f"{its.hub_id}/")}
+    return capacity, jobs
 
 
 if __name__ == "__main__":

@@ -18,16 +18,19 @@ from hub.workshop import Workshop
 from kernels import build as kernels
 
 #: Debian's packages, and a file of each by which we see that it is there.
-DEBIAN = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "slurm-client": "/usr/bin/squeue",
-          "munge": "/usr/sbin/munged", "procps": "/usr/bin/ps"}
+DEBIAN = {"procps": "/usr/bin/ps"}
+#: What the embedded cluster needs besides.
+EMBEDDED = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "slurm-client": "/usr/bin/squeue",
+            "munge": "/usr/sbin/munged"}
 #: Server extensions that every start of JupyterLab would pay for and nobody here uses.
 UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim")
 SOURCE = Path(__file__).resolve().parent.parent
 
 
-def debian_packages() -> bool:
+def debian_packages(embedded: bool) -> bool:
     """Install the missing packages. Their own services, if systemd starts any, are not ours and not touched."""
-    missing = [name for name, file in DEBIAN.items() if not Path(file).exists()]
+    packages = DEBIAN | EMBEDDED if embedded else DEBIAN
+    missing = [name for name, file in packages.items() if not Path(file).exists()]
     if not missing:
         return False
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

@@ -7,6 +7,7 @@ import socket
 import requests
 
 from hub import culling, install, ports, settings
+from hub.backend import backend
 from hub.layout import Layout
 from hub.roster import HubApi
 from hub.running import Running
@@ -18,6 +19,7 @@ def daemons(layout: Layout, running: Running) -> list[Daemon]:
     """Proxy, hub, culler. They are apart so that each can be restarted while people work."""
     own = ports.Ports(running.workshop.port)
     hub_url = f"http://127.0.0.1:{own.hub_api}"
+    its = backend(layout, running.workshop.cluster)
     proxy = Daemon(
         name="proxy",
         command=[str(install.node()), str(install.proxy_program(layout)),
@@ -31,7 +33,7 @@ def daemons(layout: Layout, running: Running) -> list[Daemon]:
     hub = Daemon(
         name="hub",
         command=[str(layout.hub_bin / "jupyterhub"), "--config", str(install.SOURCE / "hub/jupyterhub_config.py")],
-        environment={"MANDRILLHUB_ROOT": str(layout.root), "SLURM_CONF": str(layout.slurm_conf)},
+        environment={"MANDRILLHUB_ROOT": str(layout.root), **its.environment},
         directory=layout.hub_state,
         restart_key=fingerprint(install.SOURCE / "hub", install.SOURCE / "spawner_profiles", layout.running),
         ready=lambda: answers(f"{hub_url}/hub/api/"),
@@ -64,11 +66,11 @@ def hub_api(layout: Layout, running: Running) -> HubApi:
                   settings.secret(layout.hub_state, "roster_token"))
 
 
-def needed_ports(running: Running) -> dict[str, tuple[str, int]]:
+def needed_ports(layout: Layout, running: Running) -> dict[str, tuple[str, int]]:
     """For :func:`hub.ports.check_free`."""
-    own = ports.Ports(running.workshop.port)
+    own, its = ports.Ports(running.workshop.port), backend(layout, running.workshop.cluster)
     return {"the address of the hub": (running.workshop.listen, own.public),
-            "the proxy's API": ("127.0.0.1", own.proxy_api), "the hub's API": ("127.0.0.1", own.hub_api)}
+            "the proxy's API": ("127.0.0.1", own.proxy_api), "the hub's API": (its.hub_ip, own.hub_api)}
 
 
 def own_host(running: Running) -> str:

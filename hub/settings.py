@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from hub import culling, pages, roster
+from hub.backend import Backend, backend
 from hub.files import write_file
 from hub.layout import Layout
 from hub.login import UnixAuthenticator
@@ -14,7 +15,6 @@ from hub.ports import Ports
 from hub.running import Running
 from spawner_profiles import api, reaper
 from spawner_profiles.profiles_spawner import ProfileSpawner, availability
-from spawner_profiles.slurm_job import SlurmJobSpawner
 
 #: Where a person's copy of the course lies in their home.
 COURSE = "mandrill"
@@ -31,28 +31,31 @@ def secret(directory: Path, name: str) -> str:
 
 def configure(c, layout: Layout, running: Running) -> None:
     """Assemble the hub: address and proxy, people, profiles and jobs, pages."""
+    its = backend(layout, running.workshop.cluster)
+    its.job_class.scheduler = its.scheduler
     api.install()
-    reaper.start(SlurmJobSpawner.scheduler, layout.instance)
-    _network(c, layout, running)
+    reaper.start(its.scheduler, its.hub_id)
+    _network(c, layout, running, its)
     _people(c, layout, running)
     limits = running.workshop.limits
     catalog = [profile.model_copy(update={
         "emulated": bool(profile.gpus) and running.emulated,
         "idle": culling.idle_limit(profile.gpus, profile.idle, limits.idle, limits.idle_gpu)})
         for profile in running.workshop.profiles]
-    _jobs(c, layout, running)
+    _jobs(c, layout, running, its)
     c.ProfileSpawner.catalog = catalog
     c.Spawner.options_form = pages.profile_cards
     pages.configure(
         c, title=running.workshop.title, subtitle=running.workshop.subtitle, catalog=catalog,
-        availability=partial(availability, SlurmJobSpawner.scheduler, catalog),
+        availability=partial(availability, its.scheduler, catalog),
         notice="GPUs are emulated: no GPU on this machine" if running.emulated else "")
 
 
-def _network(c, layout: Layout, running: Running) -> None:
+def _network(c, layout: Layout, running: Running, its: Backend) -> None:
     ports = Ports(running.workshop.port)
     c.JupyterHub.bind_url = f"http://{running.workshop.listen}:{ports.public}"
-    c.JupyterHub.hub_ip = "127.0.0.1"
+    c.JupyterHub.hub_ip = its.hub_ip
+    c.JupyterHub.hub_connect_ip = its.hub_address
     c.JupyterHub.hub_port = ports.hub_api
     # The proxy and the jobs outlive a restart of the hub, and so does everybody's work.
     c.ConfigurableHTTPProxy.should_start = False
@@ -83,11 +86,12 @@ def _people(c, layout: Layout, running: Running) -> None:
     ]
 
 
-def _jobs(c, layout: Layout, running: Running) -> None:
+def _jobs(c, layout: Layout, running: Running, its: Backend) -> None:
     c.JupyterHub.spawner_class = ProfileSpawner
-    c.JobSpawner.hub_id = layout.instance
-    c.SlurmJobSpawner.address = "127.0.0.1"  # the embedded cluster's nodes are all this machine
-    c.Spawner.ip = "127.0.0.1"
+    c.ProfileSpawner.job_class = its.job_class
+    c.JobSpawner.hub_id = its.hub_id
+    c.JobSpawner.address = its.server_address
+    c.Spawner.ip = its.server_ip
     c.Spawner.cmd = [str(layout.server_bin / "python"), "-m", "spawner_profiles.singleuser"]
     c.Spawner.default_url = f"/lab/tree/{FIRST_NOTEBOOK}"
     # A job may wait in the queue: that is no failed start.
@@ -103,10 +107,10 @@ def _jobs(c, layout: Layout, running: Running) -> None:
     c.Spawner.environment = {
         "PATH": f"{layout.kernels}/pytorch/bin:/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "SLURM_CONF": str(layout.slurm_conf),
+        **its.environment,
         "JUPYTER_PATH": str(layout.jupyter),
         "MANDRILL_DATA": str(running.data),
     }
     # Their own copy, once: what a person changed or deleted is never overwritten.
-    c.SlurmJobSpawner.req_prologue = (
+    c.JobSpawner.req_prologue = (
         f"if [ ! -e {COURSE} ]; then cp -r --no-preserve=mode {layout.course} {COURSE}; fi")

@@ -11,40 +11,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
 
+from hub.clusters import CLUSTERS, Cluster, EmbeddedCluster, GpuNode, Part
 from hub.people import Person, read_people
 from hub.problems import Problem, Problems
-from spawner_profiles.profiles import DURATION, MEGABYTES, Profile
-
-
-class Part(BaseModel):
-    """A part of workshop.yml: unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GpuNode(Part):
-    """A GPU node of the embedded cluster, emulated on a machine without NVIDIA GPUs."""
-
-    model: str = Field(pattern=r"^[a-z0-9_]+$", description="as Slurm writes it: rtx2080ti, a100")
-    gpus: int = Field(2, ge=1, le=16)
-
-
-class Cluster(Part):
-    """The scheduler. ``embedded``: a private Slurm whose nodes are emulated on this machine."""
-
-    kind: Literal["embedded"] = "embedded"
-    cpu_nodes: int = Field(2, ge=1, le=16)
-    gpu_nodes: tuple[GpuNode, ...] = (GpuNode(model="rtx2080ti"), GpuNode(model="a100"))
-    node_cpus: int = Field(16, ge=1, le=256, description="CPUs of each node")
-    node_memory: MEGABYTES = Field(16384, description="memory of each node")
-
-    @property
-    def partitions(self) -> tuple[str, ...]:
-        """Names that a profile may ask for."""
-        return ("cpu", "gpu") if self.gpu_nodes else ("cpu",)
+from spawner_profiles.profiles import DURATION, Profile
 
 
 class Data(Part):
@@ -72,6 +45,13 @@ DEFAULT_PROFILES = (
 )
 
 
+def _default_profiles(earlier: dict[str, Any]) -> tuple[Profile, ...]:
+    """A CPU and a GPU notebook, in the first queue of a cluster that has none of these names."""
+    names = earlier["cluster"].partitions if "cluster" in earlier else ()
+    return tuple(profile if profile.partition in names or not names
+                 else profile.model_copy(update={"partition": names[0]}) for profile in DEFAULT_PROFILES)
+
+
 class Workshop(Part):
     """workshop.yml."""
 
@@ -80,8 +60,8 @@ class Workshop(Part):
     language: Literal["en"] = "en"
     port: int = Field(8000, ge=1024, le=65000, description="of the address that people open; the next 40 are ours")
     listen: str = Field("127.0.0.1", description="address the proxy listens on; 0.0.0.0 for a class")
-    cluster: Cluster = Cluster()
-    profiles: tuple[Profile, ...] = Field(DEFAULT_PROFILES, min_length=1)
+    cluster: Cluster = EmbeddedCluster()
+    profiles: tuple[Profile, ...] = Field(default_factory=_default_profiles, min_length=1)
     attendees: Path = Field(Path("attendees.csv"), description="relative to workshop.yml")
     data: Data = Data()
     limits: Limits = Limits()
@@ -95,29 +75,16 @@ class Workshop(Part):
     def _profiles_fit_the_cluster(self) -> Workshop:
         problems = []
         seen: set[str] = set()
-        models = {node.model for node in self.cluster.gpu_nodes}
+        partitions = self.cluster.partitions
         for index, profile in enumerate(self.profiles):
             where = ("profiles", index)
             if profile.key in seen:
                 problems.append((*where, "key", f"{profile.key!r} is used twice; expected a key of its own"))
             seen.add(profile.key)
-            if profile.partition not in self.cluster.partitions:
-                expected = ", ".join(self.cluster.partitions)
-                problems.append((*where, "partition",
-                                 f"no partition {profile.partition!r} in this cluster; expected one of: {expected}"))
-            if profile.gpu_model and profile.gpu_model not in models:
-                problems.append((*where, "gpu_model", f"no GPU node has a {profile.gpu_model!r}; "
-                                 f"expected one of: {', '.join(sorted(models)) or 'none, there is no GPU node'}"))
-            if profile.cpus > self.cluster.node_cpus:
-                problems.append((*where, "cpus", f"{profile.cpus} CPUs fit on no node; expected at most "
-                                 f"{self.cluster.node_cpus} (cluster.node_cpus)"))
-            if profile.memory > self.cluster.node_memory:
-                problems.append((*where, "memory", f"{profile.memory} MB fit on no node; expected at most "
-                                 f"{self.cluster.node_memory} MB (cluster.node_memory)"))
-            most = max((node.gpus for node in self.cluster.gpu_nodes
-                        if profile.gpu_model in (None, node.model)), default=0)
-            if profile.gpus > most and profile.gpu_model in models | {None}:
-                problems.append((*where, "gpus", f"{profile.gpus} GPUs are on no node; expected at most {most}"))
+            if partitions and profile.partition not in partitions:
+                problems.append((*where, "partition", f"no partition {profile.partition!r} in this cluster; "
+                                                      f"expected one of: {', '.join(partitions)}"))
+            problems += [(*where, field, message) for field, message in self.cluster.misfits(profile)]
         if problems:
             raise Misfit(problems)
         return self
@@ -133,7 +100,7 @@ class Misfit(Exception):
 def load(path: Path, **overrides: Any) -> tuple[Workshop, list[Person]]:
     """Read and check workshop.yml and the attendees.csv it names.
 
-    ``overrides`` (``port``; ``cpu_nodes`` and ``gpu_nodes`` of the cluster) replace what the file says unless
+    ``overrides`` (``port``; ``cpu_nodes`` and ``gpu_nodes`` of an embedded cluster) replace what the file says unless
     they are None. Raises :class:`Problems` with every mistake found.
     """
     try:
@@ -151,20 +118,23 @@ def load(path: Path, **overrides: Any) -> tuple[Workshop, list[Person]]:
     if not isinstance(document, dict):
         raise Problems([Problem(path, 1, "", "expected keys such as `title:` and `profiles:`")])
     values = dict(document)
-    port, cluster = overrides.pop("port", None), {k: v for k, v in overrides.items() if v is not None}
+    port, nodes = overrides.pop("port", None), {k: v for k, v in overrides.items() if v is not None}
     if port is not None:
         values["port"] = port
-    if cluster:
-        values["cluster"] = {**(values.get("cluster") or {}), **cluster}
+    cluster = values.get("cluster") or {}
+    if isinstance(cluster, dict) and cluster.get("kind", "embedded") == "embedded":
+        values["cluster"] = {**cluster, **nodes}
     try:
         workshop = Workshop.model_validate(values)
     except ValidationError as error:
-        details = error.errors()
+        details = [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+        for detail in details:
+            detail["loc"] = _place(detail)
         places = [detail["loc"] for detail in details]
         # pydantic also calls a list too short whose only items have mistakes of their own.
         raise Problems([_problem(path, document, detail["loc"], _words(detail)) for detail in details
-                        if detail["type"] != "too_short" or sum(place[:1] == detail["loc"] for place in places) == 1
-                        ]) from None
+                        if detail["type"] != "too_short" or sum(place[:len(detail["loc"])] == detail["loc"]
+                                                             for place in places) == 1]) from None
     except Misfit as error:
         raise Problems([_problem(path, document, where[:-1], where[-1]) for where in error.problems]) from None
     photos = workshop.data.mandrillus
@@ -191,9 +161,24 @@ def _problem(path: Path, document: Any, location: tuple, message: str) -> Proble
     return Problem(path, line, field, message)
 
 
-def _meant(key: str) -> str:
-    """'; did you mean …' for a key that looks like one of ours."""
-    ours = {name for part in (Workshop, Cluster, GpuNode, Profile, Data, Limits) for name in part.model_fields}
+def _place(detail: dict) -> tuple:
+    """Where a pydantic error is, as the file's keys go: pydantic adds the kind to what lies below ``cluster``."""
+    location = detail["loc"]
+    if detail["type"] == "kind":
+        return *location, "kind"
+    if location[:1] == ("cluster",) and location[1:2] and location[1] in CLUSTERS:
+        return location[:1] + location[2:]
+    return location
+
+
+def _meant(place: tuple) -> str:
+    """', did you mean …' for a key that looks like one of ours; whose it is, if it belongs to another cluster."""
+    key = str(place[-1])
+    kinds = [kind for kind, cluster in CLUSTERS.items() if key in cluster.model_fields]
+    if place[:-1] == ("cluster",) and kinds:
+        return f" of this kind of cluster, it is one of: {', '.join(kinds)}"
+    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Data, Limits)
+            for name in part.model_fields}
     close = get_close_matches(key, ours, n=1)
     return f", did you mean {close[0]!r}" if close else ""
 
@@ -201,7 +186,7 @@ def _meant(key: str) -> str:
 def _words(detail: dict) -> str:
     """A pydantic error in the words of someone who writes YAML."""
     if detail["type"] == "extra_forbidden":
-        return f"unknown key{_meant(str(detail['loc'][-1]))}; hub/README.md lists the keys"
+        return f"unknown key{_meant(detail['loc'])}; hub/README.md lists the keys"
     if detail["type"] == "missing":
         return "is missing"
     message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "expected")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from traitlets import Unicode
 
 from spawner_profiles.job_spawner import JobSpawner
-from spawner_profiles.oar import Oar, wanted
+from spawner_profiles.oar import Oar
+from spawner_profiles.oar_resources import wanted
 
 #: ``exec``, because what OAR kills first is the script: the server itself must be it.
 #: Lines that start with #OAR count only up to the first line that is none of them; see oar.header_options.
@@ -13,7 +14,10 @@ BATCH_SCRIPT = """#!/bin/bash
 #OAR -n {{mark}}
 #OAR -q {{partition}}
 #OAR -l {{resources}},walltime={{walltime}}
-#OAR -p {{properties}}
+{% if properties %}#OAR -p {{properties}}
+{% endif -%}
+{% for type in types %}#OAR -t {{type}}
+{% endfor -%}
 #OAR -O {{logfile}}
 #OAR -E {{logfile}}
 set -eu
@@ -40,6 +44,7 @@ class OarJobSpawner(JobSpawner):
         subvars = super().get_req_subvars()
         _, *model, gpus = subvars["gres"].split(":") if subvars["gres"] else ("", "0")
         resources, properties = wanted(
-            int(subvars["nprocs"]), int(subvars["memory"]), int(gpus), model[0] if model else "")
+            int(subvars["nprocs"]), int(subvars["memory"]), int(gpus), model[0] if model else "",
+            self.scheduler.properties)
         hours, minutes = divmod(int(subvars["runtime"]), 60)
         return subvars | {"resources": resources, "properties": properties, "walltime": f"{hours}:{minutes:02}:00"}

@@ -57,6 +57,7 @@ class Profile(BaseModel):
     walltime: WALLTIME = Field(timedelta(hours=4), validate_default=True)
     idle: DURATION | None = Field(None, ge=timedelta(0), description="stop when nothing has run for so long; "
                                   "0m: never; none: as limits say")
+    besteffort: bool = Field(False, description="OAR: takes what is idle, and ends when somebody else needs it")
     emulated: bool = Field(False, description="set by the embedded cluster: the GPUs are not real")
 
     @model_validator(mode="after")

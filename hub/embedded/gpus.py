@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.clusters import GpuNode
 from hub.problems import Stop
-from hub.workshop import GpuNode
 
 NVIDIA_MAJOR = 195  # of /dev/nvidia0…: Documentation/admin-guide/devices.txt of the kernel
 

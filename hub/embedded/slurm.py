@@ -22,13 +22,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hub.clusters import EmbeddedCluster
 from hub.embedded import cgroups, gpus
 from hub.files import write_file
 from hub.layout import Layout
 from hub.ports import Ports, listening
 from hub.problems import Stop
 from hub.supervisor_config import ENVIRONMENT, PATH, Daemon
-from hub.workshop import Cluster
 
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "scontrol", "sinfo", "squeue", "scancel")
 # States of a node whose slurmd answers (sinfo -o %T). A drained node is an admin's decision, not a failure.
@@ -62,7 +62,7 @@ class Node:
 class EmbeddedSlurm:
     """The Slurm of one instance. ``public_port``: the port that people open; Slurm's are derived from it."""
 
-    def __init__(self, layout: Layout, cluster: Cluster, public_port: int):
+    def __init__(self, layout: Layout, cluster: EmbeddedCluster, public_port: int):
         self.layout, self.cluster, self.ports = layout, cluster, Ports(public_port)
         self.state = layout.slurm
         self.munge_socket = self.state / "munge/munge.sock"

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import supervisor
 
+from hub.clusters import EmbeddedCluster, GpuNode
 from hub.daemons import ENVIRONMENT, Daemons
 from hub.embedded import cgroups
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
 from hub.ports import check_free, listeners
 from hub.problems import Stop
-from hub.workshop import Cluster, GpuNode
 
 BIN = Path(supervisor.__file__).parents[4] / "bin"
 GONE = "the controller lists it no more"
@@ -46,7 +46,7 @@ class Instance:
         self.layout = Layout(self.root)
         self.layout.make()
         while True:
-            self.slurm = EmbeddedSlurm(self.layout, Cluster(
+            self.slurm = EmbeddedSlurm(self.layout, EmbeddedCluster(
                 cpu_nodes=1, node_cpus=8, node_memory=2048,
                 gpu_nodes=(GpuNode(model="t4", gpus=2), GpuNode(model="a100", gpus=1))), port)
             try:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hub.clusters import EmbeddedCluster, GpuNode
 from hub.embedded import cgroups, gpus
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
 from hub.ports import Ports, check_free, listeners, listening
 from hub.problems import Stop
-from hub.workshop import Cluster, GpuNode
 
 
 @pytest.mark.parametrize(("product", "model"), [
@@ -140,7 +140,7 @@ def render(monkeypatch, found=(), cluster=None, root="/tmp/mh-x"):
     monkeypatch.setattr(gpus, "emulated", lambda nodes, directory: [
         gpus.Gpus("rtx2080ti", (directory / "nvidia0", directory / "nvidia1"), emulated=True),
         gpus.Gpus("a100", (directory / "nvidia2",), emulated=True)])
-    slurm = EmbeddedSlurm(Layout(Path(root)), cluster or Cluster(node_cpus=8, node_memory=4096), 8000)
+    slurm = EmbeddedSlurm(Layout(Path(root)), cluster or EmbeddedCluster(node_cpus=8, node_memory=4096), 8000)
     return slurm, slurm.render()
 
 
@@ -182,7 +182,7 @@ def test_real_gpus(monkeypatch):
 
 def test_a_cluster_without_gpus_has_no_gpu_partition(monkeypatch):
     device = gpus.Gpus("h100", (Path("/dev/nvidia0"),), emulated=False)
-    _, texts = render(monkeypatch, [device], Cluster(gpu_nodes=()))
+    _, texts = render(monkeypatch, [device], EmbeddedCluster(gpu_nodes=()))
     assert len(lines(texts["slurm.conf"], "PartitionName=")) == 1
     assert lines(texts["gres.conf"], "NodeName") == []
 
@@ -200,7 +200,7 @@ def test_limits_are_enforced(monkeypatch):
 def test_two_instances_have_nothing_in_common(monkeypatch):
     one, two = (render(monkeypatch, root=f"/tmp/mh-{name}")[0] for name in "ab")
     assert not {node.name for node in one.nodes} & {node.name for node in two.nodes}
-    assert EmbeddedSlurm(Layout(), Cluster(gpu_nodes=()), 8000).nodes[0].name == "mandrill-cpu1"
+    assert EmbeddedSlurm(Layout(), EmbeddedCluster(gpu_nodes=()), 8000).nodes[0].name == "mandrill-cpu1"
 
 
 @pytest.mark.parametrize(("root", "message"), [

@@ -8,19 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from spawner_profiles.jobs import Phase, SchedulerSilent, SubmitRefused
-from spawner_profiles.oar import (
-    PLAIN_PATH,
-    SILENT,
-    Oar,
-    fits,
-    header_options,
-    job_file,
-    parse_jobs,
-    refusal,
-    up,
-    wanted,
-)
+from spawner_profiles.oar import Oar
 from spawner_profiles.oar_job import OarJobSpawner
+from spawner_profiles.oar_records import parse_jobs
+from spawner_profiles.oar_resources import Properties, fits, up, wanted
+from spawner_profiles.oar_submit import PLAIN_PATH, SILENT, header_options, job_file, refusal
 from spawner_profiles.profiles import Profile
 
 NOW = 1795260730
@@ -137,12 +129,30 @@ def test_what_would_start_now(asked, free, total):
 
 
 @pytest.mark.parametrize("asked, resources, properties", [
-    ((2, 512, 0), "/nodes=1/core=2", "gpu_model IS NULL"),
-    ((2, 512, 1), "/nodes=1/gpu=1", "gpu_model IS NOT NULL"),
+    ((2, 512, 0), "/nodes=1/core=2", "(gpu_model IS NULL OR gpu_model IN ('', 'none'))"),
+    ((2, 512, 1), "/nodes=1/gpu=1", "gpu_model NOT IN ('', 'none')"),
     ((2, 512, 2, "tesla_v100"), "/nodes=1/gpu=2", "lower(gpu_model) LIKE 'tesla_v100'"),
 ])
 def test_what_is_asked_of_oarsub(asked, resources, properties):
     assert wanted(*asked) == (resources, f"{properties} AND (mem IS NULL OR mem >= 512)")
+
+
+def test_a_site_has_names_of_its_own_for_properties():
+    """Grid'5000: memnode, and an empty gpu_model on nodes without."""
+    names = Properties(memory="memnode")
+    nodes = [resource(1, "n1", memnode=8192, gpu_model=""), resource(2, "n2", memnode=1024, gpu_model="none"),
+             resource(3, "g1", memnode=8192, gpu=1, gpu_model="A100-PCIE-40GB")]
+    cpu = Profile(key="c", title="C", partition="default", cpus=1, memory=2048)
+    gpu = Profile(key="g", title="G", partition="default", gpus=1, gpu_model="a100_pcie_40gb")
+    assert [fits(nodes, each, set(), names) for each in (cpu, gpu)] == [1, 1]
+    assert wanted(1, 2048, 0, "", names)[1].endswith("AND (memnode IS NULL OR memnode >= 2048)")
+
+
+def test_a_site_without_such_properties_is_not_asked_for_them():
+    none = Properties(memory=None, gpu_model=None)
+    assert wanted(2, 512, 0, "", none) == ("/nodes=1/core=2", "")
+    profile = Profile(key="c", title="C", partition="default", cpus=1, memory=2048)
+    assert fits([{"resource_id": 1, "network_address": "n1", "core": 1}], profile, set(), none) == 1
 
 
 def test_options_come_from_the_head_of_a_script_alone():
