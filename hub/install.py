@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -110,8 +111,8 @@ def kernel(layout: Layout, uv: Path, name: str) -> bool:
 
 
 def course(layout: Layout) -> bool:
-    """The notebooks that each person gets a copy of."""
-    return _copy(SOURCE / "course_notebooks/source", layout.course)
+    """The notebooks that each person gets a copy of: none with solutions and hidden tests, which nbgrader releases."""
+    return _copy(SOURCE / "course_notebooks/source", layout.course, leave_out=("00_*", "01_*", "02_*"))
 
 
 def data(layout: Layout, workshop: Workshop) -> Path:
@@ -126,15 +127,18 @@ def data(layout: Layout, workshop: Workshop) -> Path:
     return place
 
 
-def _copy(source: Path, place: Path) -> bool:
-    """Make ``place`` a copy of ``source``; False if it is one. Nobody ever sees half of it."""
+def _copy(source: Path, place: Path, leave_out: Sequence[str] = ()) -> bool:
+    """Make ``place`` a copy of ``source``; False if it is one. Nobody ever sees half of it.
+
+    ``leave_out``: patterns of names.
+    """
     stamp = place.with_name(f".{place.name}.copied")
     want = kernels.fingerprint(source)
     if place.exists() and stamp.exists() and stamp.read_text() == want:
         return False
     draft = place.with_name(f".{place.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft)
+    shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*leave_out))
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
     stamp.write_text(want)

@@ -63,7 +63,13 @@ for kind in $KINDS; do
       run "unit, course" env PYTHONPATH="$packages:course_notebooks" PYTHONDONTWRITEBYTECODE=1 \
         "$ROOT/srv/mandrillhub/kernels/pytorch/bin/python" -m pytest --confcutdir tests/unit/course_notebooks \
         tests/unit/course_notebooks ;;
-    integration | browser | deployment) run "$kind" "$PYTHON" -m pytest "tests/$kind" ;;
+    integration)
+      run "integration" "$PYTHON" -m pytest tests/integration --ignore tests/integration/course_notebooks
+      # The server's environment has nbgrader, as in production; pytest comes after all that it has.
+      run "integration, course" env JUPYTER_PATH="$ROOT/srv/mandrillhub/jupyter" "$OPT/server/bin/python" -c \
+        "import sys; sys.path.append('$packages'); import pytest; sys.exit(pytest.main(sys.argv[1:]))" \
+        --confcutdir tests/integration/course_notebooks tests/integration/course_notebooks ;;
+    browser | deployment) run "$kind" "$PYTHON" -m pytest "tests/$kind" ;;
     *) echo "unknown kind of tests: $kind" >&2 && exit 2 ;;
   esac
 done
