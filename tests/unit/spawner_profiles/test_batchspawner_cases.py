@@ -12,16 +12,10 @@ import re
 
 import pytest
 from batchspawner import JobStatus, SlurmSpawner
-from conftest import PORT, TOKEN
+from slurm_commands import PORT, TOKEN, start
 
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.slurm_job import SlurmJobSpawner
-
-
-def start(spawner, commands):
-    """Start; the server reports its port the moment its job runs."""
-    commands.before_squeue = lambda answer: spawner.report_port(PORT) if "RUNNING" in answer[1] else None
-    return asyncio.run(asyncio.wait_for(spawner.start(), 5))
 
 
 def poll(spawner):

@@ -7,8 +7,8 @@ import logging
 import weakref
 
 import pytest
-from conftest import PORT, TOKEN
 from jupyterhub.spawner import Spawner
+from slurm_commands import PORT, TOKEN
 from sqlalchemy.orm import object_session
 
 from spawner_profiles.job_spawner import JobSpawner
