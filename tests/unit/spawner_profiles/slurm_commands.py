@@ -42,6 +42,10 @@ class Commands:
         line = f"{job_id}|{getpass.getuser()}|{state}|cpu|{node}|N/A|None\n"
         return 0, line if state else "", ""
 
+    def environment(self):
+        """What the job submitted last gets."""
+        return self.options[-1]["env"]
+
     def names(self):
         """The commands that ran, without repeats that follow each other."""
         names = [re.search(r"sbatch|squeue|scancel", " ".join(command))[0] for command in self.asked]

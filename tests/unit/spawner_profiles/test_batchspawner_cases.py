@@ -180,6 +180,6 @@ def test_the_environment_is_an_allow_list(new_spawner, commands, monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_HUB", "1")
     found = script(new_spawner, commands, env_keep=[], environment={"COURSE": "mandrill"})
     assert "--export=ALL" in found and TOKEN not in found
-    environment = commands.options[0]["env"]
+    environment = commands.environment()
     assert environment["COURSE"] == "mandrill" and environment["JUPYTERHUB_API_TOKEN"] == TOKEN
     assert "SECRET_OF_THE_HUB" not in environment

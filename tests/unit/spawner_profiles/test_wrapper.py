@@ -81,7 +81,7 @@ def test_what_is_configured_for_the_jobs_class_stays(new, commands):
     start(spawner, commands)
     child = spawner.child_spawner
     assert child.env_keep == ["LANG"]
-    assert commands.options[0]["env"]["PATH"] == "/opt/bin" and commands.options[0]["env"]["OWN"] == "1"
+    assert commands.environment()["PATH"] == "/opt/bin" and commands.environment()["OWN"] == "1"
     assert spawner.start_timeout == child.start_timeout == 900, "JupyterHub asks the wrapper"
     assert spawner.http_timeout == child.http_timeout == 77, "what is for all spawners is for both"
 
