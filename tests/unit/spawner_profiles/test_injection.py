@@ -17,7 +17,8 @@ def batch_script(new_spawner, commands, **traits):
 
 
 def run(script, folder):
-    """Run it as the job would, without Slurm; returns what it printed."""
+    """Run what follows the head of comments, as the job would; returns what it printed."""
+    script = "set -eu" + script.split("\nset -eu", 1)[1]
     environment = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "1", "SLURMD_NODENAME": "node7"}
     said = subprocess.run(["bash"], input=script, capture_output=True, text=True, cwd=folder, env=environment)
     assert said.returncode == 0, said.stderr
