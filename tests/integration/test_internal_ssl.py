@@ -26,6 +26,7 @@ from spawner_profiles.profiles_spawner import ProfileSpawner
 api.install()
 c.JupyterHub.bind_url = "http://127.0.0.1:{public}"
 c.JupyterHub.hub_port = {hub}
+c.JupyterHub.default_url = "/hub/home"
 c.JupyterHub.internal_ssl = True
 c.JupyterHub.log_level = logging.DEBUG
 c.ConfigurableHTTPProxy.api_url = "https://127.0.0.1:{api}"
@@ -97,12 +98,12 @@ def start(person) -> dict:
     """The last event of the start."""
     answer = person.api("POST", f"users/{person.login}/server", json={"profile": "small"})
     assert answer.status_code in (201, 202, 500), answer.text
-    return person.events()[-1] if answer.status_code == 202 else answer.json()
+    return person.events()[-1] if answer.ok else answer.json()
 
 
 def test_a_server_as_a_job_of_a_hub_with_internal_ssl(platform, tls_hub, person):
     assert start(person).get("ready"), tls_hub[1].read_text()[-3000:]
-    assert person.lab("api/status").json()["started"], "through the proxy, to the server and back"
+    assert person.lab().ok and person.lab("api/status").json()["started"], "through the proxy, to the server and back"
     folder = platform.layout.homes / "mh-ada/.mandrillhub/ssl"
     assert sorted(path.name for path in folder.iterdir()) == ["cafile", "certfile", "keyfile"]
     for path in (folder, *folder.iterdir()):
