@@ -108,6 +108,13 @@ def test_a_job_that_ends_while_it_is_pending(new_spawner, commands, gone):
     assert poll(spawner) == 1 and spawner.job_id == "" and spawner.get_state() == {}
 
 
+def test_a_job_that_ends_before_its_port_is_known(new_spawner, commands):
+    """No published case: stock never looks at the job again once it runs, and waits for the port until the timeout."""
+    commands.squeue("RUNNING", "RUNNING", "FAILED")
+    with pytest.raises(SpawnProblem, match="its script failed"):
+        asyncio.run(asyncio.wait_for(new_spawner().start(), 5))
+
+
 def test_a_server_that_is_gone_at_a_later_poll(new_spawner, commands):
     """test_poll_fails"""
     commands.squeue("RUNNING")
