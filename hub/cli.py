@@ -80,7 +80,8 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
     running = Running(workshop=workshop, people=people, data=workshop.data.mandrillus or layout.data,
                       emulated=not existing and not real and bool(workshop.cluster.gpu_nodes))
     supervisor = Daemons(layout, layout.hub_bin)
-    cluster = None if existing else EmbeddedSlurm(layout, workshop.cluster, workshop.port)
+    cluster = None if existing else EmbeddedSlurm(
+        layout, workshop.cluster, workshop.port, [person.login for person in people], workshop.limits.gpus)
     needed, misfits = services.needed_ports(layout, running), []
     if cluster:
         cluster.check_place()

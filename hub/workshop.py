@@ -30,6 +30,7 @@ class Data(Part):
 class Limits(Part):
     """What one person may use."""
 
+    gpus: int = Field(1, ge=0, description="GPUs that one person may hold at a time; further jobs wait")
     queue_wait: DURATION = Field(timedelta(hours=2), gt=timedelta(0),
                                  description="how long a start may wait in the queue")
     idle: DURATION = Field(timedelta(hours=1), ge=timedelta(0),

@@ -19,6 +19,7 @@ from batchspawner import JobStatus
 from batchspawner.batchspawner import BatchSpawnerBase
 from traitlets import Integer, Unicode
 
+from spawner_profiles import modules
 from spawner_profiles.jobs import Job, Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.progress import describe
@@ -41,6 +42,9 @@ class JobSpawner(BatchSpawnerBase):
     batchspawner_singleuser_cmd = Unicode("")
     req_profile = Unicode(help="key of the profile")
     req_title = Unicode("Notebook server")
+    req_qos = Unicode("")
+    req_reservation = Unicode("")
+    req_modules = Unicode("", help="environment modules to load, between blanks")
     req_walltime_s = Unicode("0", help="walltime in seconds: the server warns before its end")
     req_idle_s = Unicode("0", help="seconds without activity after which the server stops itself; 0: never")
     address = Unicode("", config=True, help="where the hub reaches a job's server; default: the node's name")
@@ -79,6 +83,7 @@ class JobSpawner(BatchSpawnerBase):
         """The server of this job listens on ``port``: it is ready now, not at the next poll."""
         self.port = port
         self._port_reported.set()
+        self.scheduler.began(self.job_id)
         self.remember()
 
     def owns(self, token: str) -> bool:
@@ -93,7 +98,7 @@ class JobSpawner(BatchSpawnerBase):
         self.token_hash = _hash(self.api_token)
         self.remember()
         options = {**self.get_req_subvars(), "headline": shlex.quote(headline), "logfile": self.req_logfile,
-                   "cmd": self.cmd_formatted_for_batch()}
+                   "load_modules": modules.loading(self.req_modules), "cmd": self.cmd_formatted_for_batch()}
         script = await self._get_batch_script(**options)
         try:
             self.job_id = await self.scheduler.submit(script, self.user.name, self.get_env())
@@ -172,8 +177,8 @@ class JobSpawner(BatchSpawnerBase):
         """The reason and the end of the job's log, read as the user: a link in a home shows them nothing new."""
         account = pwd.getpwnam(self.user.name)
         tail = await asyncio.create_subprocess_exec(
-            "tail", "-n", "3", self.req_logfile, cwd=account.pw_dir, user=account.pw_uid, group=account.pw_gid,
-            extra_groups=[], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+            "tail", "-n", "3", f"{account.pw_dir}/{self.req_logfile}", cwd="/", user=account.pw_uid,
+            group=account.pw_gid, extra_groups=[], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
         log = (await tail.communicate())[0].decode(errors="replace").strip()
         return (f"Your job {job.id} ended before the server was ready: {job.reason}. "
                 f"Its log is ~/{self.req_logfile}{': ' + log if log else '.'}")

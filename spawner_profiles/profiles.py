@@ -35,9 +35,19 @@ def _walltime(value: Any) -> Any:
     raise ValueError("expected a time such as 90m, 4h or '4:00:00'")
 
 
+def _list(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("expected a list such as [cuda/12.4]")
+    return value
+
+
 MEGABYTES = Annotated[int, BeforeValidator(_megabytes), Field(ge=64)]
 #: '90m', '4h' or '4:00:00'.
 DURATION = Annotated[timedelta, BeforeValidator(_walltime)]
+#: Of something that a cluster's admin has named.
+NAME = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+#: ``cuda`` or ``cuda/12.4``
+MODULE = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+/-]*$", max_length=120)]
 WALLTIME = Annotated[DURATION, Field(ge=timedelta(minutes=1), le=timedelta(days=30))]
 
 
@@ -58,6 +68,11 @@ class Profile(BaseModel):
     idle: DURATION | None = Field(None, ge=timedelta(0), description="stop when nothing has run for so long; "
                                   "0m: never; none: as limits say")
     besteffort: bool = Field(False, description="OAR: takes what is idle, and ends when somebody else needs it")
+    qos: NAME | None = None
+    account: NAME | None = None
+    reservation: NAME | None = None
+    modules: Annotated[tuple[MODULE, ...], BeforeValidator(_list)] = Field(
+        (), max_length=20, description="environment modules that the job loads, in this order")
     emulated: bool = Field(False, description="set by the embedded cluster: the GPUs are not real")
 
     @model_validator(mode="after")

@@ -27,7 +27,9 @@ def job_options(profile: Profile) -> dict[str, str]:
     gres = ":".join(filter(None, ("gpu", profile.gpu_model, str(profile.gpus)))) if profile.gpus else ""
     return {"req_profile": profile.key, "req_title": profile.title, "req_partition": profile.partition,
             "req_nprocs": str(profile.cpus), "req_memory": str(profile.memory), "req_runtime": str(minutes),
-            "req_gres": gres, "req_walltime_s": str(int(profile.walltime.total_seconds())),
+            "req_gres": gres, "req_qos": profile.qos or "", "req_account": profile.account or "",
+            "req_reservation": profile.reservation or "", "req_modules": " ".join(profile.modules),
+            "req_walltime_s": str(int(profile.walltime.total_seconds())),
             "req_idle_s": str(int(profile.idle.total_seconds()) if profile.idle else 0)}
 
 

@@ -29,6 +29,9 @@ class Scheduler(ABC):
         user. Calls ``self.jobs.forget()``: a list from before lacks the job.
         """
 
+    def began(self, job_id: str) -> None:  # noqa: B027 - not every scheduler needs to know
+        """The script of this job runs: what was left for it to read has been read."""
+
     @abstractmethod
     async def list_jobs(self) -> dict[str, Job]:
         """All jobs by id, in one query; those that ended lately too, so that one can tell why."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from spawner_profiles import private_file
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.profiles import Profile
 from spawner_profiles.scheduler import Scheduler, run_command
@@ -21,17 +23,54 @@ PHASES = {
     "PENDING": Phase.PENDING, "CONFIGURING": Phase.PENDING, "REQUEUED": Phase.PENDING,
     "SUSPENDED": Phase.RUNNING, "RUNNING": Phase.RUNNING, "COMPLETING": Phase.ENDING,
 }
-#: squeue's %r for a pending job, in words.
+#: squeue's %r for a pending job, in words. The whole list: job_state_reason in Slurm's slurm.h, squeue(1).
 WAITING = {
     "None": "the scheduler has not looked at it yet",
     "Resources": "all nodes that fit are busy",
     "Priority": "others are before you",
-    "QOSMaxGRESPerUser": "you already hold as many GPUs as one person may",
+    "Dependency": "it waits for another of your jobs to end",
+    "DependencyNeverSatisfied": "the job that it waits for has failed: cancel it",
+    "Reservation": "its reservation has not begun, or is full",
+    "ReservationDeleted": "its reservation is gone: cancel it and tell your instructor",
     "ReqNodeNotAvail": "the nodes that fit are down or reserved",
+    "NodeDown": "a node that it needs is down",
+    "BadConstraints": "no node is as it asks for",
     "PartitionDown": "this partition is closed at the moment",
+    "PartitionInactive": "this partition is closed at the moment",
+    "PartitionNodeLimit": "it asks for more nodes than the partition allows",
     "PartitionTimeLimit": "it asks for more time than the partition allows",
     "BeginTime": "it was put back and starts again in a moment",
-    "Reservation": "its reservation has not begun",
+    # A server asks for no licence by itself: hub/embedded/templates/job_submit.lua.j2 makes one of each GPU.
+    "Licenses": "you already hold as many GPUs as one person may: it starts when your other job has ended",
+    "JobHeldUser": "it is on hold",
+    "JobHeldAdmin": "an admin has put it on hold",
+    "Prolog": "its node is being prepared",
+    "Cleaning": "its last run is being cleaned up",
+    "InvalidAccount": "its account is not known to the cluster",
+    "InvalidQOS": "its QOS is not known to the cluster, or not yours",
+    "QOSUsageThreshold": "you or your group have used up the share of this QOS",
+    "launch failed requeued held": "its node could not start it, and it is on hold",
+}
+#: Of limits there are some fifty, in families: beginnings of words, the longer first.
+WAITING_FAMILIES = {
+    "QOSMaxGRESPerUser": "you already hold as many GPUs as one person may",
+    "QOSMaxJobsPerUser": "you already have as many jobs as one person may",
+    "QOSMaxSubmitJobPerUser": "you already have as many jobs as one person may",
+    "QOSMaxGRES": "it asks for more GPUs than its QOS allows",
+    "QOSMax": "you already hold as much as this QOS gives one person",
+    "QOSGrpGRES": "all GPUs of this QOS are in use",
+    "QOSGrp": "all that this QOS may use is in use",
+    "QOSMinGRES": "it asks for fewer GPUs than its QOS demands",
+    "QOS": "its QOS does not allow it",
+    "AssocGrpGRES": "all GPUs of your group's account are in use",
+    "AssocGrp": "all that your group's account may use is in use",
+    "AssocMaxGRES": "it asks for more GPUs than your account allows",
+    "AssocMaxJobs": "you already have as many jobs as your account allows",
+    "AssocMax": "it asks for more than your account allows",
+    "AssociationJobLimit": "you already have as many jobs as your account allows",
+    "Association": "your account does not allow it",
+    "MaxGRESPerAccount": "all GPUs of your group's account are in use",
+    "Max": "your group's account holds as much as it may",
 }
 #: How a job can end, in words.
 ENDED = {
@@ -48,6 +87,8 @@ ENDED = {
 QUEUE_FORMAT = "%i|%u|%T|%P|%N|%S|%r"
 #: id, user, comment. Comments are users' text: parse_marks does not believe them.
 MARK_FORMAT = "%i|%u|%k"
+#: What of a mark names the job's file; the rest tells hubs apart. See job_spawner.py.
+MARK_NAME = re.compile(r"/([0-9a-f]{32})$", re.ASCII)
 NODE_FORMAT = "NodeHost:64,StateCompact:16,CPUsState:32,Memory:16,AllocMem:16,Gres:256,GresUsed:256,Partition:64"
 
 
@@ -57,20 +98,33 @@ class Slurm(Scheduler):
     def __init__(self) -> None:
         super().__init__()
         self._nodes = Shared(self._list_nodes)
+        #: Files that their jobs have not read yet, as far as we know: (user, path) by job.
+        self._unread: dict[str, tuple[str, str]] = {}
 
     async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
-        """sbatch stores the environment readable by Slurm and the user alone."""
+        """Slurm keeps the script and sbatch's own environment, and may show both: ``environment`` goes by a file."""
         account = pwd.getpwnam(user)
         groups = os.getgrouplist(user, account.pw_gid)
+        name = private_name(script)
+        path = f"{account.pw_dir}/{name}"
         code, out, err = await run_command(
-            "sbatch", "--parsable", stdin=script, env=environment, cwd=account.pw_dir,
-            user=account.pw_uid, group=account.pw_gid, extra_groups=groups)
+            "sh", "-c", private_file.WRITE_AND_RUN, "sh", name, "sbatch", "--parsable",
+            stdin=private_file.after_header(script, private_file.reading(path)), cwd="/", user=account.pw_uid,
+            group=account.pw_gid, extra_groups=groups, env={
+                **{name: os.environ[name] for name in ("PATH", "SLURM_CONF") if name in os.environ},
+                "HOME": account.pw_dir, "USER": user, "LOGNAME": user, "SHELL": account.pw_shell,
+                "MANDRILLHUB_PRIVATE": private_file.exports(environment)})
         job_id = out.split(";")[0].strip()
         if code or not job_id.isdigit():
-            raise SubmitRefused(err.removeprefix("sbatch: error: ").strip() or f"sbatch ended with {code}")
+            await private_file.remove(path, user)
+            raise SubmitRefused(refusal(err) or f"sbatch ended with {code}")
+        self._unread[job_id] = user, path
         # A list from before this moment lacks the job: it must not look as if it had ended.
         self.jobs.forget()
         return job_id
+
+    def began(self, job_id: str) -> None:
+        self._unread.pop(job_id, None)
 
     async def list_jobs(self) -> dict[str, Job]:
         code, out, err = await run_command("squeue", "--noheader", "--states=all", "--sort=P,-p,i",
@@ -86,10 +140,24 @@ class Slurm(Scheduler):
         return parse_nodes(out)
 
     async def cancel(self, job_id: str) -> None:
+        unread = self._unread.get(job_id) or await self._unread_by_mark(job_id)
         code, _, err = await run_command("scancel", job_id)
         self.jobs.forget()
         if code and not re.search("Invalid job id|already completing", err):
             raise SchedulerSilent(err.strip())
+        self._unread.pop(job_id, None)
+        if unread:
+            user, path = unread
+            await private_file.remove(path, user)
+
+    async def _unread_by_mark(self, job_id: str) -> tuple[str, str] | None:
+        """The file of a job that still waits, for a hub that was restarted since it was submitted."""
+        job = (await self.jobs(max_age=60)).get(job_id)
+        if job is None or job.phase is not Phase.PENDING:
+            return None
+        user, mark = (await self.marked()).get(job_id, ("", ""))
+        found = MARK_NAME.search(mark)
+        return (user, f"{pwd.getpwnam(user).pw_dir}/{private_file.FOLDER}/env-{found[1]}") if found else None
 
     async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
         nodes = await self._nodes(max_age=3)
@@ -107,6 +175,19 @@ class Slurm(Scheduler):
         return parse_marks(out)
 
 
+def private_name(script: str) -> str:
+    """The job's file, seen from the home: named by the job's mark, if the script has one."""
+    comment = re.search(r"^#SBATCH --comment=(\S+)$", script, re.MULTILINE)
+    mark = MARK_NAME.search(comment[1]) if comment else None
+    return f"{private_file.FOLDER}/env-{mark[1] if mark else uuid.uuid4().hex}"
+
+
+def refusal(text: str) -> str:
+    """sbatch's words, those of the cluster's own rules first and without Slurm's "Unspecified error" after them."""
+    lines = [re.sub(r"^sbatch: (error: )?", "", line).strip() for line in text.splitlines()]
+    return " ".join(line for line in lines if line and not line.endswith("failed: Unspecified error"))
+
+
 def parse_queue(text: str) -> dict[str, Job]:
     """squeue's lines in ``QUEUE_FORMAT``, in the order in which Slurm would start the pending ones."""
     jobs: dict[str, Job] = {}
@@ -117,8 +198,7 @@ def parse_queue(text: str) -> dict[str, Job]:
         position = None
         if phase is Phase.PENDING:
             position = waiting[partition] = waiting.get(partition, 0) + 1
-            word = reason.split(",")[0].strip("()")
-            reason = WAITING.get(word, f"Slurm says {word}")
+            reason = waiting_words(reason)
         elif phase is Phase.ENDED:
             reason = ENDED.get(state, state.lower())
         else:
@@ -126,6 +206,15 @@ def parse_queue(text: str) -> dict[str, Job]:
         expected = _epoch(start) if phase is Phase.PENDING else None
         jobs[job_id] = Job(job_id, user, phase, partition, reason, node, position, expected)
     return jobs
+
+
+def waiting_words(reason: str) -> str:
+    """squeue's %r of a pending job, in words."""
+    word, _, rest = reason.strip("()").partition(",")
+    if "reserved" in rest.lower():  # ReqNodeNotAvail, May be reserved for other job
+        return "its time would run into a reservation of the nodes that fit"
+    return WAITING.get(word) or next((words for start, words in WAITING_FAMILIES.items() if word.startswith(start)),
+                                     f"Slurm says {word}")
 
 
 def _epoch(start: str) -> float | None:

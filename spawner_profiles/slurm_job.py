@@ -18,6 +18,9 @@ BATCH_SCRIPT = """#!/bin/bash
 #SBATCH --mem={{memory}}M
 #SBATCH --time={{runtime}}
 {% if gres %}#SBATCH --gres={{gres}}
+{% endif %}{% if qos %}#SBATCH --qos={{qos}}
+{% endif %}{% if account %}#SBATCH --account={{account}}
+{% endif %}{% if reservation %}#SBATCH --reservation={{reservation}}
 {% endif -%}
 #SBATCH --chdir={{homedir}}
 #SBATCH --output={{logfile}}
@@ -30,7 +33,7 @@ for library in OMP MKL OPENBLAS NUMEXPR NUMBA; do
   export "${library}_NUM_THREADS={{nprocs}}"
 done
 export MANDRILLHUB_JOB_ENDS_AT=$(($(date +%s) + {{walltime_s}})) MANDRILLHUB_IDLE_AFTER={{idle_s}}
-{{prologue}}
+{{load_modules}}{{prologue}}
 exec {{cmd}}
 """
 

@@ -15,7 +15,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,10 +60,15 @@ class Node:
 
 
 class EmbeddedSlurm:
-    """The Slurm of one instance. ``public_port``: the port that people open; Slurm's are derived from it."""
+    """The Slurm of one instance. ``public_port``: the port that people open; Slurm's are derived from it.
 
-    def __init__(self, layout: Layout, cluster: EmbeddedCluster, public_port: int):
+    ``people``: who may have GPUs; accounts that do not exist yet are left out. ``most_gpus``: how many at a time.
+    """
+
+    def __init__(self, layout: Layout, cluster: EmbeddedCluster, public_port: int, people: Iterable[str] = (),
+                 most_gpus: int = 1):
         self.layout, self.cluster, self.ports = layout, cluster, Ports(public_port)
+        self.people, self.most_gpus = tuple(people), most_gpus
         self.state = layout.slurm
         self.munge_socket = self.state / "munge/munge.sock"
         # Nodes whose slurmd was down at `write`: when that was, and the jobs that lived on.
@@ -130,6 +135,7 @@ class EmbeddedSlurm:
         return {name: templates.get_template(f"{name}.j2").render(
             instance=self.layout.instance, host=socket.gethostname().split(".")[0], state=self.state,
             ctld_port=self.ports.slurmctld, nodes=self.nodes, emulated=self.emulated_gpus, swap=_swap(),
+            most_gpus=self.most_gpus, uids=_uids(self.people),
             cpus=self.cluster.node_cpus, memory=self.cluster.node_memory) for name in names}
 
     def _check(self) -> None:
@@ -260,6 +266,12 @@ def _works(*command: str) -> bool:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _uids(people: Iterable[str]) -> list[int]:
+    """Numbers of the accounts that exist."""
+    found = {account.pw_name: account.pw_uid for account in pwd.getpwall()}
+    return sorted(found[name] for name in people if name in found)
 
 
 def _swap() -> bool:
