@@ -17,7 +17,7 @@ from hub import accounts, install, leaving, roster, services
 from hub.backend import Backend, check_installed, commands, unfit
 from hub.clusters import EmbeddedCluster, GpuNode
 from hub.daemons import Daemons
-from hub.embedded import gpus
+from hub.embedded import gpus, reservation
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
 from hub.ports import check_free
@@ -123,9 +123,11 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         if cluster:
             cluster.write()
             daemons = [*cluster.daemons(), *daemons]
-        outcome["note"] = str(supervisor.apply(daemons, lambda text: None))
+        changes, reserved = supervisor.apply(daemons, lambda text: None), ""
         if cluster:
             cluster.tidy(lambda text: None)
+            reserved = reservation.keep(cluster, workshop.reservation, [person.login for person in people])
+        outcome["note"] = "; ".join(filter(None, [str(changes) if changes or not reserved else "", reserved]))
     with step("people in the hub") as outcome:
         done = roster.apply(people, services.hub_api(layout, running))
         outcome["note"] = "; ".join(done)

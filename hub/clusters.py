@@ -46,6 +46,9 @@ class EmbeddedCluster(Part):
         """(field, message) for all that no node of this cluster could give."""
         if profile.besteffort:
             yield "besteffort", "the embedded cluster takes no job away from anyone; expected cluster.kind: oar"
+        for field in ("qos", "account"):
+            if getattr(profile, field):
+                yield field, "the embedded cluster has no accounting and would ignore it; expected none"
         models = {node.model for node in self.gpu_nodes}
         if profile.gpu_model and profile.gpu_model not in models:
             yield "gpu_model", (f"no GPU node has a {profile.gpu_model!r}; "
@@ -87,6 +90,9 @@ class OarCluster(ExistingCluster):
         return self.queues
 
     def misfits(self, profile: Profile) -> Iterator[tuple[str, str]]:
+        for field in ("qos", "account", "reservation"):
+            if getattr(profile, field):
+                yield field, "is Slurm's, and OAR would not be told; expected none"
         if profile.gpu_model and not self.properties.gpu_model:
             yield "gpu_model", "needs a property to ask for; cluster.properties.gpu_model is null"
 

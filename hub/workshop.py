@@ -6,12 +6,13 @@ the line, the field and what was expected; an empty file is a workshop that runs
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from hub.clusters import CLUSTERS, Cluster, EmbeddedCluster, GpuNode, Part
@@ -36,6 +37,30 @@ class Limits(Part):
     idle: DURATION = Field(timedelta(hours=1), ge=timedelta(0),
                            description="a server stops when nothing has run in it for so long; 0m: never")
     idle_gpu: DURATION = Field(timedelta(minutes=30), ge=timedelta(0), description="the same for profiles with a GPU")
+
+
+class Reservation(Part):
+    """The time in which the embedded cluster's nodes are the workshop's people's alone, in this machine's time."""
+
+    start: datetime = Field(description="such as 2026-11-24T09:00")
+    end: datetime
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _a_date_and_a_time(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            with suppress(ValueError):
+                value = datetime.fromisoformat(value)
+        if not isinstance(value, datetime) or value.tzinfo:
+            raise ValueError("expected a date and a time of this machine such as 2026-11-24T09:00")
+        return value
+
+    @field_validator("end")
+    @classmethod
+    def _ends_after_it_starts(cls, value: datetime, info: ValidationInfo) -> datetime:
+        if "start" in info.data and value <= info.data["start"]:
+            raise ValueError(f"expected a time after the start, {info.data['start']:%Y-%m-%dT%H:%M}")
+        return value
 
 
 DEFAULT_PROFILES = (
@@ -66,6 +91,7 @@ class Workshop(Part):
     attendees: Path = Field(Path("attendees.csv"), description="relative to workshop.yml")
     data: Data = Data()
     limits: Limits = Limits()
+    reservation: Reservation | None = Field(None, description="of the embedded cluster; elsewhere: profiles name it")
 
     @property
     def idle_limits(self) -> list[timedelta]:
@@ -86,6 +112,24 @@ class Workshop(Part):
                 problems.append((*where, "partition", f"no partition {profile.partition!r} in this cluster; "
                                                       f"expected one of: {', '.join(partitions)}"))
             problems += [(*where, field, message) for field, message in self.cluster.misfits(profile)]
+        if problems:
+            raise Misfit(problems)
+        return self
+
+    @model_validator(mode="after")
+    def _what_the_cluster_can_enforce(self) -> Workshop:
+        problems = []
+        embedded = isinstance(self.cluster, EmbeddedCluster)
+        for index, profile in enumerate(self.profiles):
+            if embedded and profile.gpus > self.limits.gpus:
+                problems.append(("profiles", index, "gpus", f"{profile.gpus} GPUs are more than one person may hold; "
+                                 f"expected at most {self.limits.gpus} (limits.gpus)"))
+        if self.reservation and not embedded:
+            problems.append(("reservation", "only the embedded cluster's is made here; expected the name of one "
+                             "that the cluster's admin made, as `reservation` of the profiles"))
+        if self.limits.gpus != Limits().gpus and not embedded:
+            problems.append(("limits", "gpus", "only the embedded cluster's is enforced here; expected none: "
+                             "spawner_profiles/README.md shows how a cluster's admin caps GPUs"))
         if problems:
             raise Misfit(problems)
         return self
@@ -178,7 +222,7 @@ def _meant(place: tuple) -> str:
     kinds = [kind for kind, cluster in CLUSTERS.items() if key in cluster.model_fields]
     if place[:-1] == ("cluster",) and kinds:
         return f" of this kind of cluster, it is one of: {', '.join(kinds)}"
-    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Data, Limits)
+    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Data, Limits, Reservation)
             for name in part.model_fields}
     close = get_close_matches(key, ours, n=1)
     return f", did you mean {close[0]!r}" if close else ""

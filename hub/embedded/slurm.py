@@ -247,11 +247,15 @@ class EmbeddedSlurm:
         return [path for node in cgroups.of_instance(self.layout.instance) for top in cgroups.of_node(node)
                 for path in [*top.glob("uid_*"), *top.glob("job_*")]]
 
-    def _slurm(self, *command: str) -> str:
-        """Output of one of Slurm's commands on this cluster; '' if it fails."""
-        done = subprocess.run(command, cwd="/", text=True,
+    def command(self, *command: str) -> subprocess.CompletedProcess:
+        """One of Slurm's commands on this cluster, with times in seconds since 1970."""
+        return subprocess.run(command, cwd="/", text=True,
                               env={**ENVIRONMENT, **self.environment(), "SLURM_TIME_FORMAT": "%s"},
                               stdin=subprocess.DEVNULL, capture_output=True)
+
+    def _slurm(self, *command: str) -> str:
+        """Output of one of Slurm's commands on this cluster; '' if it fails."""
+        done = self.command(*command)
         return done.stdout if done.returncode == 0 else ""
 
 

@@ -73,7 +73,7 @@ def test_in_every_spelling(one, ada, options):
     (["--ntasks-per-gpu=1", "-n2"], "--ntasks-per-gpu is not offered"),
     (["--gpus=1", "--gres=gpu:1"], "in one way only"),
     (["--gres=gpu:1", "-N2"], "has one node"),
-    (["--gres=gpu:1", "-n12"], "More processors requested"),  # they are on two nodes only
+    (["--gres=gpu:1", "-n12"], "node configuration is not available"),  # two nodes would have it, with a GPU each
     (["--gres=gpu:1", "-N1-2"], ""),
     (["--gres=gpu:1", ":", "-p", "gpu", "--gres=gpu:1"], "heterogeneous"),
     (["-L", "gpus_of_0:1"], "no licences"),

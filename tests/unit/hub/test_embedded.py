@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hub.clusters import EmbeddedCluster, GpuNode
-from hub.embedded import cgroups, gpus
+from hub.embedded import cgroups, gpus, reservation
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
 from hub.ports import Ports, check_free, listeners, listening
@@ -240,3 +240,22 @@ def test_jobs_without_their_keeper_are_orphans(tmp_path, monkeypatch):
     jobs = cgroups.jobs("m1-cpu1", tmp_path)
     assert jobs == {7: {11, 12}, 8: {13}}
     assert cgroups.kept(jobs[7]) and not cgroups.kept(jobs[8]) and not cgroups.kept(set())
+
+
+def test_everybody_has_licences_for_as_many_gpus_as_one_person_may_hold(monkeypatch):
+    monkeypatch.setattr("hub.embedded.slurm._uids", lambda people: [7, 8][:len(people)])
+    render(monkeypatch)
+    slurm = EmbeddedSlurm(Layout(Path("/tmp/mh-x")), EmbeddedCluster(), 8000, ["ada", "bela"], most_gpus=2)
+    texts = slurm.render()
+    assert "\nLicenses=gpus_of_7:2,gpus_of_8:2\n" in texts["slurm.conf"]
+    assert "\nlocal GPUS = 2\n" in texts["job_submit.lua"] and "{[7]=true,[8]=true,}" in texts["job_submit.lua"]
+    for options in ({"people": [], "most_gpus": 1}, {"people": ["ada"], "most_gpus": 0}):
+        assert "Licenses" not in EmbeddedSlurm(slurm.layout, EmbeddedCluster(), 8000, **options).render()["slurm.conf"]
+
+
+def test_what_scontrol_says_of_our_reservation():
+    text = ("ReservationName=other StartTime=1 EndTime=2 Duration=1 Users=eve Groups=(null)\n"
+            "ReservationName=workshop StartTime=100 EndTime=200 Duration=00:01:40 Nodes=m-cpu1 Flags=FLEX "
+            "TRES=cpu=24 Users=ada,bela Groups=(null) Accounts=(null) State=ACTIVE\n")
+    assert reservation.parse(text) == (100, 200, {"ada", "bela"})
+    assert reservation.parse("No reservations in the system\n") is None

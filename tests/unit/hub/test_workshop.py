@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,20 @@ def test_overrides_replace_what_the_file_says(tmp_path):
      "workshop.yml:2: profiles[0].memory: 101376 MB fit on no node"),
     ("profiles:\n  - {key: a, title: A, partition: gpu, gpus: 3}\n",
      "workshop.yml:2: profiles[0].gpus: 3 GPUs are on no node; expected at most 2"),
+    ("limits: {gpus: 2}\ncluster:\n  gpu_nodes: [{model: t4, gpus: 4}]\nprofiles:\n"
+     "  - {key: a, title: A, partition: gpu, gpus: 3}\n",
+     "workshop.yml:5: profiles[0].gpus: 3 GPUs are more than one person may hold; expected at most 2 (limits.gpus)"),
+    ("profiles:\n  - {key: a, title: A, partition: cpu, qos: lab}\n",
+     "workshop.yml:2: profiles[0].qos: the embedded cluster has no accounting"),
+    ("profiles:\n  - key: a\n    title: A\n    partition: cpu\n    modules: [gcc, 'x;id']\n",
+     "workshop.yml:5: profiles[0].modules[1]: 'x;id': "),
+    ("profiles:\n  - {key: a, title: A, partition: cpu, modules: cuda}\n",
+     "workshop.yml:2: profiles[0].modules: 'cuda': expected a list such as [cuda/12.4]"),
+    ("reservation: {start: 2026-11-24T09:00}\n", "workshop.yml:1: reservation.end: is missing"),
+    ("reservation:\n  start: 2026-11-24T09:00\n  end: 2026-11-24T08:00\n",
+     "workshop.yml:3: reservation.end: '2026-11-24T08:00': expected a time after the start, 2026-11-24T09:00"),
+    ("reservation:\n  start: tomorrow\n  end: 2026-11-24T08:00\n",
+     "workshop.yml:2: reservation.start: 'tomorrow': expected a date and a time of this machine"),
     ("data:\n  mandrillus: /nowhere\n", "workshop.yml:2: data.mandrillus: '/nowhere' is no directory; expected"),
     ("profiles: []\n", "workshop.yml:1: profiles: "),
     ("a: [\n", "workshop.yml:2: is not YAML"),
@@ -78,3 +92,12 @@ def test_times_and_sizes(tmp_path):
     file.write_text("limits: {queue_wait: 30m}\ncluster: {node_memory: 8G}\n")
     workshop, _ = load(file)
     assert workshop.limits.queue_wait == timedelta(minutes=30) and workshop.cluster.node_memory == 8192
+
+
+@pytest.mark.parametrize("start", ["2026-11-24T09:00", "2026-11-24 09:00:00", "'2026-11-24 09:00'"])
+def test_a_reservation_is_in_this_machines_time(tmp_path, start):
+    file = tmp_path / "workshop.yml"
+    file.write_text(f"reservation: {{start: {start}, end: 2026-11-24T17:00}}\n")
+    workshop, _ = load(file)
+    assert workshop.reservation.start == datetime(2026, 11, 24, 9) and workshop.reservation.end.hour == 17
+    assert Workshop.model_validate_json(workshop.model_dump_json()) == workshop

@@ -41,6 +41,8 @@ def test_walltime_as_people_and_slurm_write_it(text, hours):
 
 @pytest.mark.parametrize("field, value", [
     ("walltime", 240), ("walltime", "4 hours"), ("memory", "2 gigs"), ("memory", 1), ("cpus", 0), ("gpus", -1),
+    ("qos", "a b"), ("qos", "a,b"), ("account", "$(id)"), ("account", ""), ("reservation", "a\nb"), ("reservation", 7),
+    ("modules", "cuda"), ("modules", 12.4),
     ("key", "CPU 1"), ("partition", "a b"), ("title", ""), ("gpu_model", "RTX 2080"), ("unknown", 1),
 ])
 def test_bad_values_are_mistakes(field, value):
@@ -66,3 +68,17 @@ def test_a_profile_in_batchspawners_words():
     assert options["req_gres"] == ""
     assert job_options(profile(gpus=2))["req_gres"] == "gpu:2"
     assert job_options(profile(gpus=1, gpu_model="a100"))["req_gres"] == "gpu:a100:1"
+
+
+@pytest.mark.parametrize("name", ["cuda 12", "cuda;id", "$(id)", "-f", "", "a\nb", "../x", 12.4])
+def test_bad_modules_are_mistakes_of_their_place_in_the_list(name):
+    with pytest.raises(ValidationError) as error:
+        profile(modules=["gcc/13.2", name])
+    assert error.value.errors()[0]["loc"] == ("modules", 1)
+
+
+def test_what_clusters_ask_for_in_batchspawners_words():
+    options = job_options(profile(qos="lab", account="teach", reservation="day_1", modules=["cuda/12.4", "gcc"]))
+    assert (options["req_qos"], options["req_account"], options["req_reservation"]) == ("lab", "teach", "day_1")
+    assert options["req_modules"] == "cuda/12.4 gcc"
+    assert [job_options(profile())[f"req_{key}"] for key in ("qos", "account", "reservation", "modules")] == [""] * 4

@@ -1,10 +1,20 @@
+import re
 from datetime import datetime
 
 import pytest
 
 from spawner_profiles.jobs import Phase
 from spawner_profiles.profiles import Profile
-from spawner_profiles.slurm import MARK_FORMAT, QUEUE_FORMAT, parse_marks, parse_nodes, parse_queue
+from spawner_profiles.slurm import (
+    MARK_FORMAT,
+    QUEUE_FORMAT,
+    parse_marks,
+    parse_nodes,
+    parse_queue,
+    private_name,
+    refusal,
+    waiting_words,
+)
 
 QUEUE = """\
 12|ada|RUNNING|gpu|m-gpu1|2026-11-21T12:00:00|None
@@ -65,3 +75,52 @@ def test_nobody_can_say_anything_of_other_peoples_jobs_by_a_comment():
     marks = parse_marks("7|ada|hub/1\n8|eve|x\n7|ada|hub/forged\n9|bela|hub/2\nnonsense\n")
     assert marks["9"] == ("bela", "hub/2") and marks["8"] == ("eve", "x")
     assert "7" not in marks
+
+
+@pytest.mark.parametrize("reason, words", [
+    ("Resources", "all nodes that fit are busy"),
+    ("Licenses", "you already hold as many GPUs as one person may"),
+    ("QOSMaxGRESPerUser", "you already hold as many GPUs as one person may"),
+    ("QOSMaxJobsPerUserLimit", "you already have as many jobs as one person may"),
+    ("QOSMaxSubmitJobPerUserLimit", "you already have as many jobs as one person may"),
+    ("QOSMaxMemoryPerUser", "you already hold as much as this QOS gives one person"),
+    ("QOSGrpGRES", "all GPUs of this QOS are in use"),
+    ("QOSGrpCpuLimit", "all that this QOS may use is in use"),
+    ("QOSNotAllowed", "its QOS does not allow it"),
+    ("AssocGrpGRES", "all GPUs of your group's account are in use"),
+    ("AssocGrpCpuLimit", "all that your group's account may use is in use"),
+    ("AssocMaxJobsLimit", "you already have as many jobs as your account allows"),
+    ("AssociationJobLimit", "you already have as many jobs as your account allows"),
+    ("MaxGRESPerAccount", "all GPUs of your group's account are in use"),
+    ("Dependency", "it waits for another of your jobs to end"),
+    ("Reservation", "its reservation has not begun, or is full"),
+    ("ReqNodeNotAvail, Reserved for maintenance", "its time would run into a reservation of the nodes that fit"),
+    ("ReqNodeNotAvail, May be reserved for other job", "its time would run into a reservation of the nodes that fit"),
+    ("(ReqNodeNotAvail, UnavailableNodes:m-gpu[1-2])", "the nodes that fit are down or reserved"),
+    ("JobHeldUser", "it is on hold"),
+    ("JobHeldAdmin", "an admin has put it on hold"),
+    ("launch failed requeued held", "its node could not start it, and it is on hold"),
+    ("SomethingNew", "Slurm says SomethingNew"),
+])
+def test_why_a_job_waits_in_words(reason, words):
+    assert waiting_words(reason).startswith(words)
+    line = f"14|bela|PENDING|gpu||N/A|{reason}"
+    assert parse_queue(line)["14"].reason == waiting_words(reason)
+
+
+@pytest.mark.parametrize("said, words", [
+    ("sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed: Invalid partition",
+     "invalid partition specified: nope Batch job submission failed: Invalid partition"),
+    ("sbatch: error: MandrillHub: 2 GPUs asked for\nsbatch: error: Batch job submission failed: Unspecified error\n",
+     "MandrillHub: 2 GPUs asked for"),
+    ("", ""),
+])
+def test_what_sbatch_says_when_it_refuses(said, words):
+    assert refusal(said) == words
+
+
+def test_a_jobs_file_is_named_by_its_mark_and_by_nothing_else_that_a_script_says():
+    mark = "0123456789abcdef" * 2
+    assert private_name(f"#!/bin/sh\n#SBATCH --comment=my-hub/{mark}\n") == f".mandrillhub/env-{mark}"
+    for comment in ("x", f"hub/../{mark[:-1]}", f"hub/{mark}/.."):
+        assert re.fullmatch(r"\.mandrillhub/env-[0-9a-f]{32}", private_name(f"#SBATCH --comment={comment}\n"))
