@@ -29,7 +29,7 @@ def keep(slurm: EmbeddedSlurm, wanted: Reservation | None, people: Iterable[str]
         if there is None:
             return ""
         if slurm.command("scontrol", "delete", f"ReservationName={NAME}").returncode:  # jobs use it; they may go on
-            _do(slurm, "update", *["StartTime=now"] * (there[0] > now), "EndTime=now+1minute")
+            _do(slurm, "update", *["StartTime=now"] * (there[0] > now), "EndTime=now+10")
         return "reservation removed"
     begin, end, users = int(wanted.start.timestamp()), int(wanted.end.timestamp()), ",".join(sorted(people))
     start = "StartTime=" + (_time(begin) if begin > now else "now")
