@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import subprocess
 import time
 
@@ -119,6 +120,37 @@ def test_a_job_that_dies_while_starting_is_told_with_its_log(platform, ada):
     platform.slurm("scancel", running)
     last = ada.events()[-1]
     assert last.get("failed") and "it was cancelled" in last["message"] and ".mandrillhub-server.log" in last["message"]
+
+
+def test_a_module_that_does_not_exist_is_named_on_the_waiting_page(platform, ada, tmp_path):
+    workshop = tmp_path / "workshop.yml"
+    text = platform.workshop.read_text()
+    workshop.write_text(text.replace(
+        "profiles:\n", "profiles:\n  - {key: modules, title: M, partition: cpu, modules: [nope/9]}\n"))
+    shutil.copy(platform.workshop.with_name("attendees.csv"), tmp_path)
+    platform.make("up", WORKSHOP=workshop)
+    try:
+        ada.post_form(profile="modules")
+        last = ada.events()[-1]
+    finally:
+        platform.make("up")
+    assert last.get("failed") and "The module nope/9 of this profile cannot be loaded on " in last["message"], last
+
+
+def test_a_second_gpu_job_waits_and_says_why(platform, ada):
+    """One that the person submitted in a terminal counts like any other."""
+    batch = platform.slurm("sbatch", "--parsable", "-p", "gpu", "--gres=gpu:a100:1", "--mem=100", "-D/tmp",
+                           "--output=/dev/null", "--wrap=sleep 600", user="mh-ada").strip()
+    try:
+        assert ada.post_form(profile="gpu").ok
+        with ada.get("/hub/api/users/mh-ada/server/progress", params={"_xsrf": ada.xsrf}, stream=True) as stream:
+            for line in stream.iter_lines():
+                if b'"queued"' in line and b"not looked" not in line:
+                    break
+        assert b"you already hold as many GPUs as one person may" in line
+    finally:
+        platform.slurm("scancel", batch)
+    assert ada.events()[-1].get("ready")
 
 
 def test_the_server_starts_with_a_broken_kernel(platform, ada):

@@ -114,6 +114,9 @@ def test_no_secret_where_others_can_read_it(platform, ada):
     hub_state = platform.layout.hub_state
     secrets = [token, *platform.passwords.values(),
                *((hub_state / name).read_text() for name in ("proxy_token", "roster_token", "cookie_secret"))]
+    # Slurm keeps scripts and environments: the token is in none, for root neither.
+    kept = subprocess.run(["grep", "-rlsa", "--", token, platform.layout.slurm], capture_output=True, text=True)
+    assert kept.stdout == ""
     lines = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout
     logs = "".join(path.read_text(errors="replace") for path in platform.layout.logs.iterdir())
     # As another user: everything readable below the instance's state and configuration.
