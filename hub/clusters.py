@@ -90,7 +90,7 @@ class OarCluster(ExistingCluster):
         return self.queues
 
     def misfits(self, profile: Profile) -> Iterator[tuple[str, str]]:
-        for field in ("qos", "account", "reservation"):
+        for field in ("qos", "account"):
             if getattr(profile, field):
                 yield field, "is Slurm's, and OAR would not be told; expected none"
         if profile.gpu_model and not self.properties.gpu_model:

@@ -15,10 +15,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from spawner_profiles import private_file
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.oar_records import ours, parse_jobs
 from spawner_profiles.oar_resources import Properties, fits, up
-from spawner_profiles.oar_submit import FOLDER, PLAIN_PATH, SILENT, SUBMIT, header_options, job_file, refusal
+from spawner_profiles.oar_submit import PLAIN_PATH, SILENT, SUBMIT, header_options, job_file, refusal
 from spawner_profiles.profiles import Profile
 from spawner_profiles.scheduler import Scheduler, run_command
 
@@ -51,7 +52,7 @@ class Oar(Scheduler):
         account = pwd.getpwnam(user)
         groups = os.getgrouplist(user, account.pw_gid)
         name = f"job-{uuid.uuid4().hex}"
-        path = f"{account.pw_dir}/{FOLDER}/{name}"
+        path = f"{account.pw_dir}/{private_file.FOLDER}/{name}"
         options = header_options(script)
         for word in [path, *(value for option, value in options if option in ("-O", "-E"))]:
             if not PLAIN_PATH.fullmatch(word):
@@ -66,7 +67,7 @@ class Oar(Scheduler):
         found = re.search(r"^OAR_JOB_ID=(\d+)$", out, re.MULTILINE)
         if found:  # also when oarsub then ends with 9, OAR's server being away: the job waits in the database
             return found[1]
-        await _remove(path, user)  # should OAR have taken the job after all, it ends at once
+        await private_file.remove(path, user)  # should OAR have taken the job after all, it ends at once
         if SILENT.search(out + err):
             raise SchedulerSilent(err.strip())
         raise SubmitRefused(refusal(out + "\n" + err) or f"oarsub ended with {code}")
@@ -96,8 +97,8 @@ class Oar(Scheduler):
         self._cancelled.add(job_id)
         await self._delete(self._current.get(job_id, job_id))
         user, path = self._scripts.pop(job_id, ("", ""))
-        if f"/{FOLDER}/job-" in path:
-            await _remove(path, user)  # a job that never started has not deleted it
+        if f"/{private_file.FOLDER}/job-" in path:
+            await private_file.remove(path, user)  # a job that never started has not deleted it
 
     async def _delete(self, job_id: str) -> None:
         code, out, err = await run_command("oardel", job_id, timeout=self.patience)
@@ -126,12 +127,6 @@ class Oar(Scheduler):
 
     async def _records(self, condition: str) -> dict[str, dict[str, Any]]:
         return await _ask("oarstat", "-f", "-J", "--sql", condition)
-
-
-async def _remove(path: str, user: str) -> None:
-    """Delete a job's file as its ``user``: a path that OAR tells is what the user once wrote."""
-    account = pwd.getpwnam(user)
-    await run_command("rm", "-f", "--", path, user=account.pw_uid, group=account.pw_gid, extra_groups=[])
 
 
 async def _ask(*command: str) -> dict[str, dict[str, Any]]:

@@ -27,7 +27,7 @@ for library in OMP MKL OPENBLAS NUMEXPR NUMBA; do
   export "${library}_NUM_THREADS={{nprocs}}"
 done
 export MANDRILLHUB_JOB_ENDS_AT=$(($(date +%s) + OAR_JOB_WALLTIME_SECONDS)) MANDRILLHUB_IDLE_AFTER={{idle_s}}
-{{prologue}}
+{{load_modules}}{{prologue}}
 exec {{cmd}}
 """
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import Any
 
 from spawner_profiles.jobs import Job, Phase
-from spawner_profiles.oar_submit import FOLDER
+from spawner_profiles.private_file import FOLDER
 
 #: OAR's state to our phase.
 PHASES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-#: In a home: what jobs run and know, so for nobody but the user. Also how our jobs are told from all others.
-FOLDER = ".mandrillhub"
+from spawner_profiles.private_file import FOLDER, after_header, exports
+
 #: Run as the user: $1 is the script's name, the rest are oarsub's arguments. ``exec``, so that an oarsub that hangs
 #: can be killed: it would submit whenever OAR's database comes back.
 SUBMIT = f"""umask 077 && mkdir -p {FOLDER} && chmod 700 {FOLDER} && cd {FOLDER} || exit
@@ -35,11 +35,7 @@ def header_options(script: str) -> list[tuple[str, str]]:
 
 def job_file(script: str, path: str, environment: dict[str, str]) -> str:
     """``script`` with a beginning that deletes the file and sets the environment; values can't reach the shell."""
-    lines = script.splitlines(keepends=True)
-    head = next((at for at, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()
-               if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)]
-    return "".join([*lines[:head], f"rm -f -- {shlex.quote(path)}\n", *exports, *lines[head:]])
+    return after_header(script, f"rm -f -- {shlex.quote(path)}\n" + exports(environment))
 
 
 def refusal(text: str) -> str:

@@ -13,7 +13,7 @@ import shlex
 
 from spawner_profiles.scheduler import run_command
 
-#: In a home.
+#: In a home. Also how our jobs are told from all others where jobs are files (OAR).
 FOLDER = ".mandrillhub"
 #: Run as the person, with HOME set: writes ``$MANDRILLHUB_PRIVATE`` to the file $1, seen from the home, and becomes the
 #: command that follows. The shell does it all by itself, so this costs no process more than the command alone.

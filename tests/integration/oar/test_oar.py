@@ -15,7 +15,7 @@ from spawner_profiles.jobs import Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.oar import Oar
 from spawner_profiles.oar_job import OarJobSpawner
 from spawner_profiles.oar_resources import wanted
-from spawner_profiles.oar_submit import FOLDER
+from spawner_profiles.private_file import FOLDER
 from spawner_profiles.profiles import Profile
 from spawner_profiles.profiles_spawner import job_options
 from tests.integration.oar.cluster import run, until

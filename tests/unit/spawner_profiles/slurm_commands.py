@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import re
+import subprocess
 
 PORT = 54321
 TOKEN = "0123456789abcdef-a-token"
@@ -43,8 +44,10 @@ class Commands:
         return 0, line if state else "", ""
 
     def environment(self):
-        """What the job submitted last gets."""
-        return self.options[-1]["env"]
+        """What the job submitted last gets: what a shell makes of the lines that it will read from its file."""
+        lines = self.options[-1]["env"]["MANDRILLHUB_PRIVATE"]
+        done = subprocess.run(["bash", "-c", f"{lines}\n/usr/bin/env -0"], env={}, capture_output=True, check=True)
+        return dict(entry.split("=", 1) for entry in done.stdout.decode().split("\0") if entry)
 
     def names(self):
         """The commands that ran, without repeats that follow each other."""

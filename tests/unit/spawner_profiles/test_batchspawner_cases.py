@@ -164,7 +164,7 @@ def test_the_account_takes_the_place_of_exec_prefix(new_spawner, commands):
 def script(new_spawner, commands, **traits):
     commands.squeue("RUNNING")
     start(new_spawner(**traits), commands)
-    return commands.scripts[0]
+    return commands.scripts[-1]
 
 
 def test_what_is_asked_for_is_in_the_script(new_spawner, commands):
@@ -183,10 +183,26 @@ def test_what_is_not_asked_for_is_not(new_spawner, commands):
 
 
 def test_the_environment_is_an_allow_list(new_spawner, commands, monkeypatch):
-    """test_keepvars. Ours has no ``req_keepvars``: all that JupyterHub's ``get_env`` gives, and nothing else."""
+    """test_keepvars. Ours has no ``req_keepvars``: all that JupyterHub's ``get_env`` gives, and nothing else.
+
+    It goes by a file of the person's, which the shell around sbatch writes; sbatch itself is told no more than where
+    Slurm is and who the person is.
+    """
     monkeypatch.setenv("SECRET_OF_THE_HUB", "1")
     found = script(new_spawner, commands, env_keep=[], environment={"COURSE": "mandrill"})
     assert "--export=ALL" in found and TOKEN not in found
     environment = commands.environment()
     assert environment["COURSE"] == "mandrill" and environment["JUPYTERHUB_API_TOKEN"] == TOKEN
     assert "SECRET_OF_THE_HUB" not in environment
+    plain = {"PATH", "SLURM_CONF", "HOME", "USER", "LOGNAME", "SHELL"}
+    assert set(commands.options[0]["env"]) - {"MANDRILLHUB_PRIVATE"} <= plain
+
+
+def test_what_a_cluster_wants_to_know_is_said_only_where_a_profile_says_it(new_spawner, commands):
+    """req_qos, req_account and req_reservation are batchspawner's names; modules are ours."""
+    plain = script(new_spawner, commands)
+    assert not [word for word in ("--qos", "--account", "--reservation", "module") if word in plain]
+    found = script(new_spawner, commands, req_qos="lab", req_account="teach", req_reservation="day",
+                   req_modules="a/1 b")
+    assert {"#SBATCH --qos=lab", "#SBATCH --account=teach", "#SBATCH --reservation=day"} <= set(found.splitlines())
+    assert re.search(r"^for name in a/1 b; do$", found, re.M)

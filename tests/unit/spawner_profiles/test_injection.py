@@ -48,7 +48,7 @@ def test_a_profiles_title(new_spawner, commands, tmp_path, text):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_the_environment(new_spawner, commands, tmp_path, text):
-    """Line breaks and all, it goes to sbatch as an environment and not through a shell."""
+    """Line breaks and all, it arrives as it is, by a file that the job's shell reads."""
     script = batch_script(new_spawner, commands, environment={"TEXT": text})
     # A literal brace is doubled for JupyterHub, which formats these.
     assert commands.environment()["TEXT"] in (text, text.replace("{{", "{").replace("}}", "}"))
