@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from rich.markup import escape
 
@@ -20,8 +21,9 @@ def leave_former_cluster(layout: Layout, running: Running, supervisor: Daemons) 
     """workshop.yml names another kind of cluster than the one that runs: its servers end."""
     if not supervisor.running():
         return
-    former = Running.read(layout)
-    if former.workshop.cluster.kind != running.workshop.cluster.kind:
+    kind = json.loads(layout.running.read_text(encoding="utf-8"))["workshop"]["cluster"]["kind"]
+    if kind != running.workshop.cluster.kind:
+        former = Running.read(layout)  # not before: another version of ours may have written it
         with step(f"leaving the cluster of before ({former.workshop.cluster.kind})"):
             supervisor.stop("hub")
             stop_servers(layout, former)
