@@ -19,7 +19,7 @@ from spawner_profiles.jobs import SchedulerSilent
 
 def leave_former_cluster(layout: Layout, running: Running, supervisor: Daemons) -> None:
     """workshop.yml names another kind of cluster than the one that runs: its servers end."""
-    if not supervisor.running():
+    if not supervisor.running() or not layout.running.exists():
         return
     kind = json.loads(layout.running.read_text(encoding="utf-8"))["workshop"]["cluster"]["kind"]
     if kind != running.workshop.cluster.kind:
