@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from hub import grading
 from hub.layout import Layout
 from hub.problems import Stop
 from hub.workshop import Workshop
@@ -23,8 +24,10 @@ DEBIAN = {"procps": "/usr/bin/ps"}
 #: What the embedded cluster needs besides.
 EMBEDDED = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "slurm-client": "/usr/bin/squeue",
             "munge": "/usr/sbin/munged"}
-#: Server extensions that every start of JupyterLab would pay for and nobody here uses.
-UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim")
+#: Server extensions that every start of JupyterLab would pay for: nobody here uses them, or spawner_profiles.grading
+#: loads them when somebody does.
+UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim", *(
+    f"nbgrader.server_extensions.{name}" for name in grading.EXTENSIONS["instructors"]))
 SOURCE = Path(__file__).resolve().parent.parent
 
 
@@ -52,7 +55,8 @@ def server(layout: Layout, uv: Path) -> bool:
         changed = True
     # A Python kernel without PyTorch beside the right one would only mislead.
     shutil.rmtree(environment / "share/jupyter/kernels/python3", ignore_errors=True)
-    extensions = dict.fromkeys(("spawner_profiles.singleuser", "spawner_profiles.timeleft"), True)
+    extensions = dict.fromkeys(
+        (f"spawner_profiles.{name}" for name in ("singleuser", "timeleft", "grading")), True)
     extensions |= dict.fromkeys(UNUSED_EXTENSIONS, False)
     changed |= _copy(SOURCE / "spawner_profiles/lab", environment / "share/jupyter/labextensions/mandrillhub")
     for name, settings in {
@@ -70,7 +74,7 @@ def server(layout: Layout, uv: Path) -> bool:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             changed = True
-    return changed
+    return grading.write(layout) or changed
 
 
 def proxy(layout: Layout) -> bool:

@@ -109,6 +109,16 @@ class Layout:
         return self.srv / "course"
 
     @property
+    def config(self) -> Path:
+        """On servers' JUPYTER_CONFIG_PATH: one directory for everyone, one more for instructors."""
+        return self.srv / "config"
+
+    @property
+    def exchange(self) -> Path:
+        """nbgrader's: what is handed out and in."""
+        return self.srv / "exchange"
+
+    @property
     def data(self) -> Path:
         return self.srv / "data"
 

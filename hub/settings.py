@@ -6,7 +6,7 @@ import secrets
 from functools import partial
 from pathlib import Path
 
-from hub import culling, pages, roster
+from hub import culling, grading, pages, roster
 from hub.backend import Backend, backend
 from hub.files import write_file
 from hub.layout import Layout
@@ -109,6 +109,7 @@ def _jobs(c, layout: Layout, running: Running, its: Backend) -> None:
         "LANG": "C.UTF-8",
         **its.environment,
         "JUPYTER_PATH": str(layout.jupyter),
+        "JUPYTER_CONFIG_PATH": partial(grading.config_path, layout),
         "MANDRILL_DATA": str(running.data),
     }
     # Their own copy, once: what a person changed or deleted is never overwritten.

@@ -1,5 +1,7 @@
 /*
  * The time left, in JupyterLab's status bar, and warnings before the job ends or an idle server stops.
+ * For instructors (hub/grading.py switches it on), nbgrader's Formgrader in a browser tab of its own: JupyterHub forbids
+ * the frame that nbgrader's own extension would show it in.
  *
  * A prebuilt extension without a build: `init` and `get` at the end are all that JupyterLab asks of one (webpack's
  * "module federation container"). Its own packages come from the share scope that it hands to `init`.
@@ -157,6 +159,14 @@
     });
   }
 
+  /** nbgrader's menu shows its command for as long as somebody has registered it: here we do. */
+  function formgrader(app, { ServerConnection }) {
+    app.commands.addCommand('nbgrader:open-formgrader', {
+      label: 'Formgrader',
+      execute: () => void window.open(`${ServerConnection.makeSettings().baseUrl}formgrader`, '_blank', 'noopener')
+    });
+  }
+
   // -- the container ------------------------------------------------------------------------------------
 
   let scope = {};
@@ -173,13 +183,21 @@
     const [{ IStatusBar }, { Widget }, { Notification }, { ServerConnection }] = await Promise.all(names.map(shared));
     return {
       __esModule: true,
-      default: {
-        id: 'mandrillhub:time-left',
-        description: 'Shows the time left in the job and warns before it ends.',
-        autoStart: true,
-        optional: [IStatusBar],
-        activate: (app, statusBar) => activate(app, statusBar, { Widget, Notification, ServerConnection })
-      }
+      default: [
+        {
+          id: 'mandrillhub:time-left',
+          description: 'Shows the time left in the job and warns before it ends.',
+          autoStart: true,
+          optional: [IStatusBar],
+          activate: (app, statusBar) => activate(app, statusBar, { Widget, Notification, ServerConnection })
+        },
+        {
+          id: 'mandrillhub:formgrader',
+          description: 'Opens Formgrader in a tab of its own.',
+          autoStart: true,
+          activate: app => formgrader(app, { ServerConnection })
+        }
+      ]
     };
   }
 
