@@ -27,6 +27,12 @@ def bela(platform):
     yield from _someone(platform, "mh-bela")
 
 
+@pytest.fixture
+def carol(platform):
+    """An instructor."""
+    yield from _someone(platform, "mh-carol")
+
+
 def _someone(platform, login):
     person = platform.person(login)
     yield person

@@ -1,11 +1,13 @@
 """A notebook server from exec to its first HTTP 200, ours beside stock: seconds, CPU seconds, megabytes.
 
-"stock" is batchspawner-singleuser around jupyterhub-singleuser in an environment as the packages install themselves;
-"ours" is spawner_profiles.singleuser in the platform's notebook server environment. Both talk to the same stand-in for
-the hub, which only notes the reported port; the two alternate, so that a drifting machine slows both.
+"stock" is batchspawner-singleuser around jupyterhub-singleuser in an environment as the packages, nbgrader among them,
+install themselves; "attendee" and "instructor" are spawner_profiles.singleuser in the platform's notebook server
+environment with the configuration that the hub gives to each. All talk to the same stand-in for the hub, which only
+notes the reported port; they alternate, so that a drifting machine slows all.
 As root, on a platform that was installed once (it need not run), from the repository's root:
     MANDRILLHUB_TEST_ROOT=… PYTHONPATH=. PYTHON tests/benchmarks/server_start.py [RUNS]
-Writes server_start.csv beside itself. Memory is resident (RSS) at the first answer, in MiB.
+Writes server_start.csv beside itself. CPU seconds are the server's and its children's, user and system; memory is
+resident (RSS), and this process's share of what it shares with others (PSS), at the first answer, in MiB.
 """
 
 from __future__ import annotations
@@ -56,13 +58,14 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
-def start(command: list[str], home: str) -> tuple[float, float, float]:
-    """Seconds, CPU seconds and RSS in MiB of one start."""
+def start(command: list[str], home: str, config_path: str) -> tuple[float, ...]:
+    """Seconds, CPU seconds, RSS and PSS in MiB of one start."""
     hub = StandIn(("127.0.0.1", 0), Answer)
     threading.Thread(target=hub.serve_forever, daemon=True).start()
     api = f"http://127.0.0.1:{hub.server_port}/hub/api"
     environment = {
         "PATH": f"{Path(command[0]).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8",
+        "JUPYTER_CONFIG_PATH": config_path,
         "JUPYTERHUB_API_TOKEN": "t", "JUPYTERHUB_API_URL": api, "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-x",
         "JUPYTERHUB_USER": "x", "JUPYTERHUB_BASE_URL": "/", "JUPYTERHUB_HOST": "", "JUPYTERHUB_SERVER_NAME": "",
         "JUPYTERHUB_SERVICE_PREFIX": "/user/x/", "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:0/user/x/",
@@ -81,9 +84,9 @@ def start(command: list[str], home: str) -> tuple[float, float, float]:
             assert server.poll() is None and time.monotonic() - begin < 60, "the server did not start"
             time.sleep(0.01)
         seconds = time.monotonic() - begin
-        cpu, rss, _ = cost(server.pid)
+        cpu, rss, pss = cost(server.pid)
         children = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[13:15]
-        return seconds, cpu + sum(map(int, children)) / os.sysconf("SC_CLK_TCK"), rss
+        return seconds, cpu + sum(map(int, children)) / os.sysconf("SC_CLK_TCK"), rss, pss
     finally:
         server.terminate()
         server.wait()
@@ -105,20 +108,21 @@ def stock_environment(platform: Platform) -> Path:
 def main(runs: int) -> None:
     platform = Platform()
     stock = stock_environment(platform)
-    commands = {"ours": [str(platform.layout.server_bin / "python"), "-m", "spawner_profiles.singleuser"],
-                "stock": [str(stock / "batchspawner-singleuser"), "jupyterhub-singleuser", "--allow-root"]}
-    commands["ours"].append("--allow-root")
+    ours = [str(platform.layout.server_bin / "python"), "-m", "spawner_profiles.singleuser", "--allow-root"]
+    everyone, instructors = (str(platform.layout.config / who) for who in ("everyone", "instructors"))
+    commands = {"attendee": (ours, everyone), "instructor": (ours, f"{instructors}:{everyone}"),
+                "stock": ([str(stock / "batchspawner-singleuser"), "jupyterhub-singleuser", "--allow-root"], "")}
     rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in commands}
     with tempfile.TemporaryDirectory() as home:
         for number in range(runs + 1):
-            for name, command in commands.items():
-                figures = start(command, home)
+            for name, (command, config_path) in commands.items():
+                figures = start(command, home, config_path)
                 if number:  # the first warms the disk's cache
                     rows[name].append(figures)
                     print(name, *(f"{value:.2f}" for value in figures), flush=True)
     with Path(__file__).with_suffix(".csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["start", "run", "exec_to_200_s", "cpu_s", "rss_mb"])
+        table.writerow(["start", "run", "exec_to_200_s", "cpu_s", "rss_mb", "pss_mb"])
         for name, found in rows.items():
             for number, figures in enumerate([*found, tuple(map(statistics.median, zip(*found)))], start=1):
                 label = "median" if number > len(found) else number
