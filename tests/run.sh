@@ -32,6 +32,8 @@ title "installing"
 sh hub/bootstrap.sh "$ROOT" || exit 1
 [ -x /usr/bin/chromium ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
   apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core git >/dev/null; } || exit 1
+[ -d /usr/share/modules ] && [ -x /usr/bin/setfacl ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+  apt-get install -qq -y --no-install-recommends environment-modules acl >/dev/null; } || exit 1
 [ -x "$PYTHON" ] || "$OPT/uv/bin/uv" venv --quiet --python /usr/bin/python3 "$OPT/tests" || exit 1
 "$OPT/uv/bin/uv" pip sync --quiet --python "$PYTHON" --require-hashes tests/requirements.lock || exit 1
 packages=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

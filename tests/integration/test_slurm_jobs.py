@@ -250,6 +250,8 @@ prepend-path PATH /opt/of-the-module/bin
 def modulefiles(ada):
     """Debian's environment-modules looks here, too."""
     place = Path("/usr/share/modules/modulefiles/mhtest")
+    if not place.parent.is_dir():
+        pytest.skip("needs the package environment-modules")
     place.mkdir()
     (place / "1.2").write_text(MODULEFILE)
     yield
