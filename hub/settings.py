@@ -40,6 +40,7 @@ def configure(c, layout: Layout, running: Running) -> None:
     limits = running.workshop.limits
     catalog = [profile.model_copy(update={
         "emulated": bool(profile.gpus) and running.emulated,
+        "queue_wait": profile.queue_wait or limits.queue_wait,
         "idle": culling.idle_limit(profile.gpus, profile.idle, limits.idle, limits.idle_gpu)})
         for profile in running.workshop.profiles]
     _jobs(c, layout, running, its)
@@ -94,8 +95,6 @@ def _jobs(c, layout: Layout, running: Running, its: Backend) -> None:
     c.Spawner.ip = its.server_ip
     c.Spawner.cmd = [str(layout.server_bin / "python"), "-m", "spawner_profiles.singleuser"]
     c.Spawner.default_url = f"/lab/tree/{FIRST_NOTEBOOK}"
-    # A job may wait in the queue: that is no failed start.
-    c.Spawner.start_timeout = int(running.workshop.limits.queue_wait.total_seconds())
     c.Spawner.http_timeout = 120
     # One person's failing starts must not end the hub of all the others.
     c.Spawner.consecutive_failure_limit = 0

@@ -8,9 +8,11 @@ import hmac
 import pwd
 import re
 import shlex
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -20,13 +22,18 @@ from batchspawner.batchspawner import BatchSpawnerBase
 from traitlets import Integer, Unicode
 
 from spawner_profiles import modules
+from spawner_profiles.admission import Place
 from spawner_profiles.jobs import Job, Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.problems import SpawnProblem
-from spawner_profiles.progress import describe
+from spawner_profiles.progress import describe, duration
 from spawner_profiles.scheduler import Scheduler
 
 #: What survives a restart of the hub, beside batchspawner's job_id.
-STATE = {"req_mark", "token_hash", "port", "ready"}
+STATE = {"req_mark", "token_hash", "port", "ready", "submitted_at"}
+
+
+#: A SpawnProblem's reason.
+SILENT = "scheduler-silent"
 
 
 class JobSpawner(BatchSpawnerBase):
@@ -47,6 +54,10 @@ class JobSpawner(BatchSpawnerBase):
     req_modules = Unicode("", help="environment modules to load, between blanks")
     req_walltime_s = Unicode("0", help="walltime in seconds: the server warns before its end")
     req_idle_s = Unicode("0", help="seconds without activity after which the server stops itself; 0: never")
+    req_queue_wait_s = Unicode("0", help="seconds that the job may wait in the queue; 0: as long as it takes")
+    # We keep clocks of our own: a start that stands in line or in the queue has not failed. See until_ready.
+    start_timeout = Integer(30 * 86400, config=True)
+    boot_seconds = Integer(600, config=True, help="from the job's start until its server listens")
     address = Unicode("", config=True, help="where the hub reaches a job's server; default: the node's name")
     poll_seconds = Integer(1, config=True, help="between two looks at the queue while starting or stopping")
     running_poll_seconds = Integer(20, config=True, help="how old an answer may be for servers that run")
@@ -54,12 +65,22 @@ class JobSpawner(BatchSpawnerBase):
     hub_id = Unicode("mandrillhub", config=True, help="tells this hub's jobs from those of another on one cluster")
     req_mark = Unicode("", help="names one start; the job carries it, so that a hub that died while it submitted "
                                 "finds the job again")
+    #: Called when the job of a running server is seen to have ended.
+    noticed: Callable[[], None] = staticmethod(lambda: None)
     #: Writes the state to the hub's database; the wrapper sets it.
     remember: Callable[[], None] = staticmethod(lambda: None)
     #: The server of the job has been handed to its person.
     ready = False
     #: Of the token that the job was given: a hub that was restarted knows it again.
     token_hash = ""
+    #: When the scheduler accepted the job, seconds since 1970.
+    submitted_at = 0.0
+    #: In the line before the scheduler; see admission.py.
+    place: Place | None = None
+    #: How the job of a server that ran ended, and when if we saw it; our wrapper takes it from here.
+    ended: Job | None = None
+    ended_at: float | None = None
+    _ending: asyncio.Future[Job] | None = None
     #: What the scheduler said last; None before it said anything.
     job: Job | None = None
     #: The scheduler gave no answer when it was last asked.
@@ -78,6 +99,15 @@ class JobSpawner(BatchSpawnerBase):
     def __init__(self, **options) -> None:
         super().__init__(**options)
         self.known.add(self)
+        self.scheduler.jobs.heard = self._heard
+
+    @classmethod
+    def _heard(cls, jobs: dict[str, Job]) -> None:
+        """Whoever asked: those whose job has ended need not wait for their own turn to ask."""
+        for spawner in list(cls.known):
+            job = jobs.get(spawner.job_id) if spawner.ready else None
+            if job and job.phase in (Phase.ENDING, Phase.ENDED):
+                spawner.noticed()
 
     def report_port(self, port: int) -> None:
         """The server of this job listens on ``port``: it is ready now, not at the next poll."""
@@ -105,12 +135,13 @@ class JobSpawner(BatchSpawnerBase):
         except SchedulerSilent as error:
             # Should it have taken the job all the same, the reaper finds it by its mark.
             raise SpawnProblem("The cluster does not answer. Nothing was started; try again in a minute.",
-                               reason="scheduler-silent", log_message=str(error), status_code=503) from None
+                               reason=SILENT, log_message=str(error), status_code=503) from None
         except SubmitRefused as error:
             raise SpawnProblem(f"The cluster refused the job: {error}", reason="refused", status_code=503) from None
         except KeyError:
             raise SpawnProblem(f"{self.user.name} has no account on this cluster; ask your instructor.",
                                  reason="no-account", status_code=403) from None
+        self.submitted_at = time.time()
         self.remember()
         self.log.info("Submitted job %s for %s: profile %s", self.job_id, self._log_name, self.req_profile)
         return self.job_id
@@ -127,6 +158,8 @@ class JobSpawner(BatchSpawnerBase):
         self.silent = False
         if found is None or found.user != self.user.name:
             found = Job(self.job_id, self.user.name, Phase.ENDED, reason="the cluster does not know it any more")
+        if self.job and not found.node:
+            found = replace(found, node=self.job.node)
         self.job = found
         return found
 
@@ -134,17 +167,39 @@ class JobSpawner(BatchSpawnerBase):
         """What batchspawner's ``poll`` asks. A silent scheduler is unknown, never gone."""
         if not self.job_id and not await self._find_by_mark():
             return JobStatus.NOTFOUND
+        seen_alive = self.job is not None
         job = await self.look()
         if job is None:
             return JobStatus.UNKNOWN
+        if self.ready and job.phase in (Phase.ENDING, Phase.ENDED):
+            self.ended_at = time.time() if seen_alive else None
+            self._ending = asyncio.ensure_future(self._until_ended(job))
+        if self._ending:  # whoever else asks meanwhile must not forget the job
+            self.ended = await asyncio.shield(self._ending)
         return {Phase.PENDING: JobStatus.PENDING, Phase.RUNNING: JobStatus.RUNNING}.get(
             job.phase, JobStatus.NOTFOUND)
+
+    async def _until_ended(self, job: Job) -> Job:
+        """Why a job ended is known only when it has; it takes as long as its processes. A few seconds, then as is."""
+        self.ready = False  # from here on we want to know at once
+        for _ in range(10):
+            if job.phase is Phase.ENDED:
+                break
+            await asyncio.sleep(self.poll_seconds / 2)
+            job = await self.look() or job
+        return job
 
     async def start(self) -> tuple[str, int]:
         """Submit, wait until the job runs and its server has reported its port; return address and port."""
         self.port = 0
         self._port_reported.clear()
-        submitting = asyncio.ensure_future(self.submit_batch_script())
+        self.place = self.scheduler.admission.enter()
+        try:
+            await self.place.admitted
+        except asyncio.CancelledError:
+            self.place.leave()
+            raise
+        submitting = asyncio.ensure_future(self._submit_and_leave(self.place))
         try:
             await asyncio.shield(submitting)
         except asyncio.CancelledError:
@@ -153,16 +208,38 @@ class JobSpawner(BatchSpawnerBase):
             raise
         return await self.until_ready()
 
+    async def _submit_and_leave(self, place: Place) -> None:
+        silent = None
+        try:
+            await self.submit_batch_script()
+            silent = False
+        except SpawnProblem as error:
+            silent = error.reason == SILENT
+            raise
+        finally:
+            place.leave(silent)
+
     async def until_ready(self) -> tuple[str, int]:
         """Wait until the job runs and its server has reported its port; return address and port.
 
         Also what a restarted hub does for a start that it finds half-way. Raises :class:`SpawnProblem` if the
-        job ends before.
+        job ends before, waits in the queue for longer than its profile allows, or does not start its server.
         """
+        runs_since = None
         while True:
             job = await self.look()
+            if job and job.phase is Phase.PENDING:
+                self._check_queue_wait(job)
+            elif job and job.phase is Phase.RUNNING:
+                runs_since = runs_since or time.monotonic()
+                if not self._port_reported.is_set() and time.monotonic() - runs_since > self.boot_seconds:
+                    raise SpawnProblem(await self._with_log(
+                        f"Your job {job.id} runs on {job.node}, but its server did not start in "
+                        f"{duration(self.boot_seconds)}. The job was cancelled."), reason="timeout", status_code=500)
             if job and job.phase is Phase.ENDED:  # why is known only then, not yet while it ends
-                raise SpawnProblem(await self._why_it_ended(job), reason="job-ended", status_code=500)
+                raise SpawnProblem(await self._with_log(
+                    f"Your job {job.id} ended before the server was ready: {job.reason}."),
+                    reason="job-ended", status_code=500)
             if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
                 self.ready = True
                 self.remember()
@@ -173,15 +250,22 @@ class JobSpawner(BatchSpawnerBase):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._port_reported.wait(), self.poll_seconds)
 
-    async def _why_it_ended(self, job: Job) -> str:
-        """The reason and the end of the job's log, read as the user: a link in a home shows them nothing new."""
+    def _check_queue_wait(self, job: Job) -> None:
+        allowed = int(self.req_queue_wait_s)
+        if allowed and self.submitted_at and time.time() - self.submitted_at > allowed:
+            raise SpawnProblem(
+                f"Your job waited for {duration(allowed)}, which is as long as one of {self.req_title} may wait: "
+                f"{job.reason}. It was cancelled. Choose a machine that is free, or try again later.",
+                reason="queue-wait", status_code=503)
+
+    async def _with_log(self, told: str) -> str:
+        """And the end of the job's log, read as the user: a link in a home shows them nothing new."""
         account = pwd.getpwnam(self.user.name)
         tail = await asyncio.create_subprocess_exec(
             "tail", "-n", "3", f"{account.pw_dir}/{self.req_logfile}", cwd="/", user=account.pw_uid,
             group=account.pw_gid, extra_groups=[], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
         log = (await tail.communicate())[0].decode(errors="replace").strip()
-        return (f"Your job {job.id} ended before the server was ready: {job.reason}. "
-                f"Its log is ~/{self.req_logfile}{': ' + log if log else '.'}")
+        return f"{told} Its log is ~/{self.req_logfile}{': ' + log if log else '.'}"
 
     async def stop(self, now: bool = False) -> None:
         """Cancel the job and wait until no process of it is left.
@@ -244,13 +328,14 @@ class JobSpawner(BatchSpawnerBase):
     def clear_state(self) -> None:
         super().clear_state()
         self.job, self.ready, self.req_mark, self.token_hash, self.port = None, False, "", "", 0
+        self.submitted_at, self.place, self._ending = 0.0, None, None
         self._port_reported.clear()
 
     async def progress(self):
         """Events for the waiting page: ``phase``, and what is known of ``reason``, ``position`` and ``node``."""
         last = None
         while True:
-            event = describe(self.job_id, self.job, self.silent, self._port_reported.is_set())
+            event = describe(self.job_id, self.job, self.silent, self._port_reported.is_set(), self.place)
             if event != last:
                 yield event
                 last = event

@@ -67,6 +67,8 @@ class Shared:
 
     def __init__(self, ask: Callable[[], Awaitable[Any]]) -> None:
         self._ask = ask
+        #: Told each new answer.
+        self.heard: Callable[[Any], None] = lambda answer: None
         self._lock = asyncio.Lock()
         self._answer: Any = None
         self._silence: SchedulerSilent | None = None
@@ -88,6 +90,7 @@ class Shared:
                 self._asked = now  # when we asked, not when the answer came: it may lack what began meanwhile
                 try:
                     self._answer, self._silence = await self._ask(), None
+                    self.heard(self._answer)
                 except SchedulerSilent as error:
                     self._silence = error
                 self._took = time.monotonic() - now

@@ -73,6 +73,8 @@ class Profile(BaseModel):
     reservation: NAME | None = None
     modules: Annotated[tuple[MODULE, ...], BeforeValidator(_list)] = Field(
         (), max_length=20, description="environment modules that the job loads, in this order")
+    queue_wait: DURATION | None = Field(None, gt=timedelta(0), description="how long a start may wait in the queue; "
+                                        "none: as limits say")
     emulated: bool = Field(False, description="set by the embedded cluster: the GPUs are not real")
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import object_session
@@ -30,6 +31,7 @@ def job_options(profile: Profile) -> dict[str, str]:
             "req_gres": gres, "req_qos": profile.qos or "", "req_account": profile.account or "",
             "req_reservation": profile.reservation or "", "req_modules": " ".join(profile.modules),
             "req_walltime_s": str(int(profile.walltime.total_seconds())),
+            "req_queue_wait_s": str(int(profile.queue_wait.total_seconds()) if profile.queue_wait else 0),
             "req_idle_s": str(int(profile.idle.total_seconds()) if profile.idle else 0)}
 
 
@@ -51,6 +53,10 @@ class ProfileSpawner(ProfilesSpawner):
     def _start_timeout(self) -> int:
         """JupyterHub asks us, but whoever knows batchspawner configures it for the job's class."""
         return own_value(self.job_class, type(self), self.config, "start_timeout")
+
+    #: How the last server ended if it did so by itself, for the pages; kept until the next start. See :meth:`last_end`.
+    _end: dict[str, Any] | None = None
+    _loaded = True  # from the hub's database, and nothing was started since
 
     @default("profiles")
     def _profiles(self) -> list[tuple]:
@@ -90,6 +96,7 @@ class ProfileSpawner(ProfilesSpawner):
     # -- the job ----------------------------------------------------------------------------------------
 
     async def start(self):
+        self._end = None
         # No choice means the first profile; wrapspawner looks it up by name.
         self.user_options = {"profile": self._choose(self.user_options).key}
         self.construct_child()
@@ -104,6 +111,7 @@ class ProfileSpawner(ProfilesSpawner):
             if self.child_state:
                 self.child_spawner.load_state(self.child_state)
             self.child_spawner.remember = self._remember
+            self.child_spawner.noticed = self._notice
         return self.child_spawner
 
     def clear_state(self) -> None:
@@ -111,6 +119,7 @@ class ProfileSpawner(ProfilesSpawner):
         for link in self._links:
             link.unlink()
         self._links = ()
+        self._loaded = False
 
     async def move_certs(self, paths: dict[str, str]) -> dict[str, str]:
         """JupyterHub calls this before a start, if the hub speaks TLS to the servers."""
@@ -129,15 +138,61 @@ class ProfileSpawner(ProfilesSpawner):
         if child.ready:
             return self.server.url
         try:
-            address, port = await asyncio.wait_for(child.until_ready(), self.start_timeout)
-        except (SpawnProblem, TimeoutError) as error:
+            address, port = await child.until_ready()
+        except SpawnProblem as error:
             self.log.warning("The start of %s, found half-way, did not end well: %s", self._log_name, error)
             self.http_timeout = 1  # JupyterHub now tries the server's old address, in vain, and then cleans up
             return self.server.url
         return f"{'https' if self.internal_ssl else 'http'}://{address}:{port}"
 
     async def poll(self):
-        return await self.child_spawner.poll() if self.child_spawner else 1
+        child = self.child_spawner
+        if self.server and self._loaded and not (child and child.req_mark):
+            self._note_end("in_line", at=None)  # the hub was restarted before this start was submitted
+        if not child:
+            return 1
+        status = await child.poll()
+        if child.ended:
+            self._note_end(child.ended.reason, child.ended_at, child.ended.node)
+            child.ended = None
+        return status
+
+    def _notice(self) -> None:
+        self._noticing = asyncio.ensure_future(self.poll_and_notify())
+
+    # -- how it ended -----------------------------------------------------------------------------------
+
+    def _note_end(self, reason: str, at: float | None, node: str = "") -> None:
+        self._end = {"reason": reason, "at": at, "node": node, "profile": (self.user_options or {}).get("profile")}
+        self._revoke_tokens()
+
+    def _revoke_tokens(self) -> None:
+        """A lost node's processes may live on with their token. JupyterHub deletes it, unless it was restarted since:
+        then it no longer knows which one it is."""
+        if self.orm_spawner is None or self.api_token or not self.server:
+            return
+        session = object_session(self.orm_spawner)
+        for token in self.orm_spawner.user.api_tokens:
+            if token.note == f"Server at {self.server.base_url}":
+                session.delete(token)
+        session.commit()
+
+    def last_end(self) -> dict[str, Any] | None:
+        """``reason`` in words ("in_line": it was never submitted), ``node``, ``profile``, and ``when`` in words;
+        None if nothing ended by itself since the last start."""
+        if not self._end:
+            return None
+        when = self._end["at"] and datetime.fromtimestamp(self._end["at"])
+        if when:
+            when = when.strftime("%H:%M" if when.date() == datetime.now().date() else "%H:%M on %d %B")
+        return self._end | {"when": when}
+
+    def get_state(self) -> dict[str, Any]:
+        return super().get_state() | ({"end": self._end} if self._end else {})
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self._end = state.get("end")
+        super().load_state(state)
 
     async def stop(self, now: bool = False):
         if self.child_spawner:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from spawner_profiles.admission import Place
 from spawner_profiles.jobs import Job, Phase
 
 
-def describe(job_id: str, job: Job | None, silent: bool, listening: bool) -> dict[str, Any]:
+def describe(job_id: str, job: Job | None, silent: bool, listening: bool, place: Place | None = None
+             ) -> dict[str, Any]:
     """An event of JupyterHub's progress stream: ``progress`` in percent, ``message``, and for our page ``phase``
-    (submitted, queued, starting, connecting) with what is known of ``job_id``, ``reason``, ``position``,
-    ``expected_start`` (seconds since 1970) and ``node``.
+    (in_line, submitted, queued, starting, connecting) with what is known of ``job_id``, ``reason``, ``position``,
+    ``seconds`` (in line: about how long still), ``expected_start`` (seconds since 1970) and ``node``. ``silent``
+    is set while the scheduler does not answer.
 
-    ``silent``: the scheduler did not answer when it was last asked; ``listening``: the server reported its port.
+    ``silent``: the scheduler did not answer when it was last asked; ``listening``: the server reported its port;
+    ``place``: in the line before the scheduler.
     """
+    if not job_id and place and (position := place.position):
+        event = {"progress": 5, "phase": "in_line", "position": position}
+        if not place.seconds or place.seconds < 1:
+            return event | {"message": f"Your start is number {position} in line"}
+        seconds = math.ceil(place.seconds)
+        return event | {"seconds": seconds, "message": f"Your start is number {position} in line; about {seconds} s"}
     if not job_id or (job is None and not silent):
         return {"progress": 10, "phase": "submitted", "message": "Sending your job to the cluster"}
     event: dict[str, Any] = {"job_id": job_id}
     if silent or job is None:
-        return event | {"phase": "queued", "reason": "the scheduler does not answer",
+        return event | {"phase": "queued", "silent": True, "reason": "the scheduler does not answer",
                         "message": f"Job {job_id}: the scheduler does not answer; nothing is lost, we keep asking"}
     if job.phase is Phase.PENDING:
         event |= {"progress": 25, "phase": "queued", "reason": job.reason, "position": job.position,
@@ -29,3 +40,11 @@ def describe(job_id: str, job: Job | None, silent: bool, listening: bool) -> dic
         return event | {"progress": 60, "phase": "starting",
                         "message": f"Job {job_id} runs on {job.node}; JupyterLab is starting"}
     return event | {"progress": 90, "phase": "connecting", "message": "JupyterLab answers; connecting you"}
+
+
+def duration(seconds: float) -> str:
+    """'2 h', '1 h 30 min', '10 min' or '45 s', for people."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)

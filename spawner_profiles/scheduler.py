@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
+from spawner_profiles.admission import Admission
 from spawner_profiles.jobs import Capacity, Job, Shared
 from spawner_profiles.profiles import Profile
 
@@ -19,6 +20,8 @@ class Scheduler(ABC):
     def __init__(self) -> None:
         #: ``await jobs(max_age)``: :meth:`list_jobs`, asked once for all who want to know at about the same time.
         self.jobs = Shared(self.list_jobs)
+        #: The line of those who want to submit.
+        self.admission = Admission()
 
     @abstractmethod
     async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:

@@ -11,9 +11,11 @@ What a spawner must offer for `profile_cards` and the waiting page:
 - `availability()`: a coroutine function that answers
   `{key: object with free (int, or None when unknown), total, waiting}`;
 - `user_options["profile"]`: the key that was asked for;
-- `progress()` events with `progress`, `message`, `phase` (`submitted`,
+- `progress()` events with `progress`, `message`, `phase` (`in_line`, `submitted`,
   `queued`, `starting` or `connecting`) and, when known, `reason`, `position`,
-  `expected_start`, `job_id`, `node`, `failed`.
+  `seconds`, `expected_start`, `job_id`, `node`, `silent`, `failed`;
+- `last_end()`, if it has one: how the last server ended by itself, with
+  `reason`, `when`, `node` and `profile`, or None.
 """
 
 import hashlib

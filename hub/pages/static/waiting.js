@@ -1,5 +1,5 @@
 // The waiting page: follow JupyterHub's progress events, survive a lost
-// connection, cancel, and say what else is free.
+// connection, cancel, and swap for what is free.
 "use strict";
 (() => {
   const config = JSON.parse(document.getElementById("mh-config").textContent);
@@ -73,6 +73,10 @@
   let lastSentence = texts.submitted;
 
   function sentence(event) {
+    if (event.silent) return texts.silent;
+    if (event.phase === "in_line") {
+      return fill(event.seconds ? texts.in_line_seconds : texts.in_line, event);
+    }
     if (phase === "queued") {
       const parts = [texts.queued];
       if (event.position === 1) parts[0] = texts.position_next;
@@ -113,18 +117,22 @@
     if (event.failed) return failed(reasonOf(event) || plain(event.message));
     if (state === "failed") return;
 
-    if (steps.has(event.phase)) {
-      phase = event.phase;
+    const inLine = event.phase === "in_line"; // before it is submitted
+    if (steps.has(event.phase) || inLine) {
+      // while the scheduler is silent nothing is known, so nothing goes back either
+      if (!event.silent || PHASES.indexOf(phase) < PHASES.indexOf(event.phase)) {
+        phase = inLine ? "submitted" : event.phase;
+      }
       if (event.progress !== undefined) showProgress(event.progress);
       if (event.job_id) detail("submitted", fill(texts.job, event));
+      else detail("submitted", inLine ? fill(texts.in_line_short, event) : "");
       detail("queued", phase === "queued" && event.position ? fill(texts.position_short, event) : "");
       const starting = steps.get("starting").querySelector(".mh-step-label");
       if (event.node) starting.textContent = fill(texts.starting_on, event);
       else if (PHASES.indexOf(phase) < 2) starting.textContent = labels.get("starting");
       lastSentence = sentence(event);
       say(lastSentence);
-      document.title =
-        phase === "queued" && event.position ? fill(texts.title_position, event) : title;
+      document.title = !event.position ? title : fill(inLine ? texts.title_in_line : texts.title_position, event);
       lookForFree();
     } else {
       // a word from JupyterHub itself; it never takes the bar back
@@ -196,30 +204,58 @@
     }
   }
 
-  // ---- cancel
+  // ---- cancel, and start another instead
 
-  cancel.addEventListener("click", async () => {
+  // then: what follows when this start is gone
+  async function giveUp(words, then) {
+    if (state !== "following") return;
     state = "cancelling";
     cancel.disabled = true;
     byId("mh-alternatives").hidden = true;
-    say(texts.cancelling);
+    say(words);
     try {
       const answer = await fetch(withXsrf(config.server_url), { method: "DELETE" });
       if (!answer.ok && answer.status !== 404) throw new Error(answer.status);
       source.close();
-      for (let tries = 0; answer.status === 202 && tries < 30; tries++) {
-        await later(1000);
+      let gone = answer.status !== 202;
+      for (let tries = 0; !gone && tries < 60; tries++) {
+        await later(500);
         const now = await fetch(withXsrf(config.server_url));
-        if (!now.ok || !(await now.json()).pending) break;
+        gone = !now.ok || !(await now.json()).pending;
       }
-      window.location.assign(again.href);
+      if (gone) then();
+      else window.location.assign(again.href); // the hub's page says that it is still being cancelled
     } catch (error) {
       state = "following";
       cancel.disabled = false;
       say(texts.cancel_failed);
       if (source.readyState === EventSource.CLOSED) reconnect();
     }
-  });
+  }
+
+  cancel.addEventListener("click", () =>
+    giveUp(texts.cancelling, () => window.location.assign(again.href)),
+  );
+
+  // As the start page does it: should that start be refused, its page says why and offers the others.
+  function take(key) {
+    const form = byId("mh-swap");
+    const next = new URLSearchParams(window.location.search).get("next");
+    form.action = withXsrf(form.action) + (next ? `&next=${encodeURIComponent(next)}` : "");
+    form.elements.profile.value = key;
+    form.submit();
+  }
+
+  function swapButton(key) {
+    const named = { title: config.titles[key] ?? key };
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "mh-btn mh-btn-quiet";
+    button.dataset.key = key;
+    button.textContent = fill(texts.swap, named);
+    button.addEventListener("click", () => giveUp(fill(texts.swapping, named), () => take(key)));
+    return button;
+  }
 
   // ---- what else is free, while in the queue
 
@@ -236,9 +272,12 @@
       const answer = await fetch(config.capacity_url, { redirect: "manual" });
       const capacity = await answer.json();
       const free = Object.keys(capacity)
-        .filter((key) => key !== config.profile && capacity[key].free > 0)
-        .map((key) => config.titles[key] ?? key);
-      hint.querySelector("strong").textContent = free.join(", ");
+        .filter((key) => key !== config.profile && capacity[key].free > 0);
+      const shown = hint.querySelector(".mh-actions");
+      // buttons that stay the same keep the focus
+      if ([...shown.children].map((button) => button.dataset.key).join() !== free.join()) {
+        shown.replaceChildren(...free.map(swapButton));
+      }
       hint.hidden = !free.length || state !== "following" || phase !== "queued";
     } catch (error) {
       hint.hidden = true;
