@@ -75,6 +75,9 @@ class JobSpawner(BatchSpawnerBase):
     token_hash = ""
     #: When the scheduler accepted the job, seconds since 1970.
     submitted_at = 0.0
+    #: A list that was asked for before this lacks the job, which has not ended then. A class that submits would ask
+    #: as often as it submits if each wanted a newer list at once.
+    _listed_from = float("-inf")
     #: In the line before the scheduler; see admission.py.
     place: Place | None = None
     #: How the job of a server that ran ended, and when if we saw it; our wrapper takes it from here.
@@ -141,13 +144,13 @@ class JobSpawner(BatchSpawnerBase):
         except KeyError:
             raise SpawnProblem(f"{self.user.name} has no account on this cluster; ask your instructor.",
                                  reason="no-account", status_code=403) from None
-        self.submitted_at = time.time()
+        self.submitted_at, self._listed_from = time.time(), time.monotonic()
         self.remember()
         self.log.info("Submitted job %s for %s: profile %s", self.job_id, self._log_name, self.req_profile)
         return self.job_id
 
     async def look(self) -> Job | None:
-        """Ask the scheduler for this job; None means that it gave no answer. Nothing is forgotten then."""
+        """Ask the scheduler for this job; None means that it does not tell (yet). Nothing is forgotten then."""
         try:
             found = (await self.scheduler.jobs(self.freshness)).get(self.job_id)
         except SchedulerSilent as error:
@@ -156,6 +159,8 @@ class JobSpawner(BatchSpawnerBase):
             self.silent = True
             return None
         self.silent = False
+        if found is None and self.scheduler.jobs.asked < self._listed_from:
+            return None
         if found is None or found.user != self.user.name:
             found = Job(self.job_id, self.user.name, Phase.ENDED, reason="the cluster does not know it any more")
         if self.job and not found.node:

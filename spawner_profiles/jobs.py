@@ -73,7 +73,8 @@ class Shared:
         self._answer: Any = None
         self._silence: SchedulerSilent | None = None
         self._took = 0.0
-        self._asked = self._from = float("-inf")
+        #: When the answer was asked for (time.monotonic): it may lack what began later.
+        self.asked = self._from = float("-inf")
 
     def forget(self) -> None:
         """Something changed: from now on only a question asked after this moment has a good answer."""
@@ -83,11 +84,11 @@ class Shared:
         """The answer, at most ``max_age`` seconds old. Raises :class:`SchedulerSilent`."""
         async with self._lock:
             now = time.monotonic()
-            age = now - self._asked
+            age = now - self.asked
             # Those who queued for the lock while the scheduler was silent share that silence.
             fresh = age <= max(max_age, self.RELIEF * self._took)
-            if not fresh or (self._asked <= self._from and self._silence is None):
-                self._asked = now  # when we asked, not when the answer came: it may lack what began meanwhile
+            if not fresh or (self.asked <= self._from and self._silence is None):
+                self.asked = now  # when we asked, not when the answer came: it may lack what began meanwhile
                 try:
                     self._answer, self._silence = await self._ask(), None
                     self.heard(self._answer)

@@ -63,7 +63,6 @@ class Oar(Scheduler):
             stdin=job_file(script, path, environment), cwd=account.pw_dir, user=account.pw_uid, group=account.pw_gid,
             extra_groups=groups, timeout=self.patience, env={
                 "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": account.pw_dir, "USER": user})
-        self.jobs.forget()
         found = re.search(r"^OAR_JOB_ID=(\d+)$", out, re.MULTILINE)
         if found:  # also when oarsub then ends with 9, OAR's server being away: the job waits in the database
             return found[1]
@@ -102,7 +101,6 @@ class Oar(Scheduler):
 
     async def _delete(self, job_id: str) -> None:
         code, out, err = await run_command("oardel", job_id, timeout=self.patience)
-        self.jobs.forget()
         # 6: it has ended or is about to. OAR says "not the right user" of an id that it does not know.
         if code not in (0, 6) and "not the right user" not in err:
             raise SchedulerSilent((err or out).strip())

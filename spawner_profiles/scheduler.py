@@ -29,7 +29,7 @@ class Scheduler(ABC):
 
         ``environment`` is all that the job gets, and nobody else may read it: it holds tokens. Raises
         :class:`spawner_profiles.jobs.SubmitRefused` with the scheduler's own words, KeyError for an unknown
-        user. Calls ``self.jobs.forget()``: a list from before lacks the job.
+        user.
         """
 
     def began(self, job_id: str) -> None:  # noqa: B027 - not every scheduler needs to know

@@ -119,8 +119,6 @@ class Slurm(Scheduler):
             await private_file.remove(path, user)
             raise SubmitRefused(refusal(err) or f"sbatch ended with {code}")
         self._unread[job_id] = user, path
-        # A list from before this moment lacks the job: it must not look as if it had ended.
-        self.jobs.forget()
         return job_id
 
     def began(self, job_id: str) -> None:
@@ -142,7 +140,6 @@ class Slurm(Scheduler):
     async def cancel(self, job_id: str) -> None:
         unread = self._unread.get(job_id) or await self._unread_by_mark(job_id)
         code, _, err = await run_command("scancel", job_id)
-        self.jobs.forget()
         if code and not re.search("Invalid job id|already completing", err):
             raise SchedulerSilent(err.strip())
         self._unread.pop(job_id, None)
