@@ -159,7 +159,7 @@ class JobSpawner(BatchSpawnerBase):
             self.silent = True
             return None
         self.silent = False
-        if found is None and self.scheduler.jobs.asked < self._listed_from:
+        if self.scheduler.jobs.asked < self._listed_from:
             return None
         if found is None or found.user != self.user.name:
             found = Job(self.job_id, self.user.name, Phase.ENDED, reason="the cluster does not know it any more")
@@ -177,6 +177,7 @@ class JobSpawner(BatchSpawnerBase):
         if job is None:
             return JobStatus.UNKNOWN
         if self.ready and job.phase in (Phase.ENDING, Phase.ENDED):
+            self.ready = False  # from here on we want to know at once
             self.ended_at = time.time() if seen_alive else None
             self._ending = asyncio.ensure_future(self._until_ended(job))
         if self._ending:  # whoever else asks meanwhile must not forget the job
@@ -185,9 +186,8 @@ class JobSpawner(BatchSpawnerBase):
             job.phase, JobStatus.NOTFOUND)
 
     async def _until_ended(self, job: Job) -> Job:
-        """Why a job ended is known only when it has; it takes as long as its processes. A few seconds, then as is."""
-        self.ready = False  # from here on we want to know at once
-        for _ in range(10):
+        """Why a job ended is known only when it has; it takes as long as its processes. At most 12 s, then as is."""
+        for _ in range(24):
             if job.phase is Phase.ENDED:
                 break
             await asyncio.sleep(self.poll_seconds / 2)

@@ -153,7 +153,7 @@ class ProfileSpawner(ProfilesSpawner):
             return 1
         status = await child.poll()
         if child.ended:
-            self._note_end(child.ended.reason, child.ended_at, child.ended.node)
+            self._note_end(child.ended.reason or "its job ended", child.ended_at, child.ended.node)
             child.ended = None
         return status
 

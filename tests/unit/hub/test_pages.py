@@ -202,6 +202,13 @@ class Fake(Spawner):
         pass
     async def poll(self):
         return 0
+    def last_end(self):
+        if self.user.name == "unlucky-once":
+            return {{"reason": "its <node> failed", "node": "gpu2", "profile": "cpu", "when": "14:03"}}
+        if self.user.name == "in-line":
+            return {{"reason": "in_line", "node": "", "profile": "cpu", "when": None}}
+        if self.user.name == "gone":
+            return {{"reason": "its time was over", "node": "", "profile": "no-longer-offered", "when": None}}
 
 configure(c, title="Mandrills & <i>friends</i>", subtitle="Day 1", notice="emulated: <u>no GPU</u>",
           announcement="Lunch at <b>noon</b>", catalog=CATALOG, availability=availability)
@@ -438,6 +445,37 @@ def test_waiting_page_then_failure(hub):
     assert "Your machine did not start" in words(page)
     assert "node07 was &lt;b&gt;lost&lt;/b&gt;" in page
     assert 'href="/hub/spawn/unlucky' in page
+
+
+@pytest.mark.parametrize("path", ["/hub/user/unlucky-once/lab/tree/x?a=b", "/hub/spawn", "/hub/home"])
+def test_how_it_ended_is_told_with_one_button(hub, path):
+    browser = Browser(hub)
+    browser.login("unlucky-once")
+    _, _, page = browser.open(path)
+    assert "Your machine ended at 14:03" in words(page)
+    assert "Small machine on gpu2: its &lt;node&gt; failed. Your files are safe." in words(page)
+    again = re.search(r'<form class="mh-once" method="post" action="([^"]+)">\s*'
+                      r'<button type="submit" name="profile" value="cpu"', page)[1].replace("&amp;", "&")
+    assert "_xsrf=" in again
+    if "user" in path:
+        assert urllib.parse.parse_qs(urllib.parse.urlparse(again).query)["next"] == [path]
+    if path == "/hub/home":
+        assert browser.open(again.partition("?")[0], {"profile": "cpu"})[0] == 403, "without the XSRF token"
+        status, headers, _ = browser.open(again, {"profile": "cpu"}, redirect=False)
+        assert status == 302 and headers["Location"].startswith("/hub/spawn-pending/unlucky-once")
+        browser.open("/hub/home")  # while it starts, its last end is no news
+        assert "14:03" not in browser.open("/hub/home")[2]
+
+
+@pytest.mark.parametrize("name, text", [("in-line", "Nothing was started"), ("gone", "It ran: its time was over")])
+def test_an_end_without_a_time_a_node_or_a_profile(hub, name, text):
+    browser = Browser(hub)
+    browser.login(name)
+    for path in ("/hub/home", f"/hub/user/{name}/lab"):
+        page = browser.open(path)[2]
+        assert text in words(page)
+        assert ("Start again" in page) == (name != "gone")
+    assert browser.open(f"/hub/user/{name}/lab")[0] == 424
 
 
 def _seconds(text):

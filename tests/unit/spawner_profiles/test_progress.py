@@ -1,5 +1,7 @@
+from types import SimpleNamespace
+
 from spawner_profiles.jobs import Job, Phase
-from spawner_profiles.progress import describe
+from spawner_profiles.progress import describe, duration
 
 
 def job(phase: Phase, **facts) -> Job:
@@ -22,3 +24,18 @@ def test_a_silent_scheduler_is_no_end():
     for known in (None, job(Phase.RUNNING, node="gpu1")):
         event = describe("7", known, True, False)
         assert event["phase"] == "queued" and "nothing is lost" in event["message"]
+
+
+def test_in_line_the_place_is_told_and_the_time_once_it_is_known():
+    place = SimpleNamespace(position=7, seconds=None)
+    assert describe("", None, False, False, place)["message"] == "Your start is number 7 in line"
+    place.seconds = 3.2
+    event = describe("", None, False, False, place)
+    assert event["message"] == "Your start is number 7 in line; about 4 s"
+    assert (event["phase"], event["position"], event["seconds"]) == ("in_line", 7, 4)
+    assert describe("", None, False, False, SimpleNamespace(position=None))["phase"] == "submitted"
+
+
+def test_durations_are_for_people():
+    assert [duration(seconds) for seconds in (0, 45, 60, 600, 7200, 5400)] == [
+        "0 s", "45 s", "1 min", "10 min", "2 h", "1 h 30 min"]
