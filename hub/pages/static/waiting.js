@@ -124,6 +124,7 @@
         phase = inLine ? "submitted" : event.phase;
       }
       if (event.progress !== undefined) showProgress(event.progress);
+      if (event.silent) byId("mh-alternatives").hidden = true;
       if (event.job_id) detail("submitted", fill(texts.job, event));
       else detail("submitted", inLine ? fill(texts.in_line_short, event) : "");
       detail("queued", phase === "queued" && event.position ? fill(texts.position_short, event) : "");
