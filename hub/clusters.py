@@ -95,6 +95,9 @@ class OarCluster(ExistingCluster):
                 yield field, "is Slurm's, and OAR would not be told; expected none"
         if profile.gpu_model and not self.properties.gpu_model:
             yield "gpu_model", "needs a property to ask for; cluster.properties.gpu_model is null"
+        if profile.reservation and not profile.reservation.isdecimal():
+            yield "reservation", (f"{profile.reservation!r}: expected the number of a container job "
+                                  "(oarsub -t container)")
 
 
 class SlurmCluster(ExistingCluster):

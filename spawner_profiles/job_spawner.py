@@ -54,6 +54,7 @@ class JobSpawner(BatchSpawnerBase):
     req_modules = Unicode("", help="environment modules to load, between blanks")
     req_walltime_s = Unicode("0", help="walltime in seconds: the server warns before its end")
     req_idle_s = Unicode("0", help="seconds without activity after which the server stops itself; 0: never")
+    req_besteffort = Unicode("", help="1: a job of this kind may lose its node to any other")
     req_queue_wait_s = Unicode("0", help="seconds that the job may wait in the queue; 0: as long as it takes")
     # We keep clocks of our own: a start that stands in line or in the queue has not failed. See until_ready.
     start_timeout = Integer(30 * 86400, config=True)

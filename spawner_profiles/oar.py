@@ -18,7 +18,7 @@ from typing import Any
 from spawner_profiles import private_file
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.oar_records import ours, parse_jobs
-from spawner_profiles.oar_resources import Properties, fits, up
+from spawner_profiles.oar_resources import Holder, Properties, capacity_of, holder, up
 from spawner_profiles.oar_submit import PLAIN_PATH, SILENT, SUBMIT, header_options, job_file, refusal
 from spawner_profiles.profiles import Profile
 from spawner_profiles.scheduler import Scheduler, run_command
@@ -106,22 +106,21 @@ class Oar(Scheduler):
             raise SchedulerSilent((err or out).strip())
 
     async def capacity(self, profiles: Iterable[Profile]) -> dict[str, Capacity]:
-        resources, busy = await self._nodes(max_age=3)
-        return {profile.key: Capacity(free=fits(resources, profile, busy, self.properties),
-                                      total=fits(resources, profile, set(), self.properties))
-                for profile in profiles}
+        resources, holders = await self._nodes(max_age=3)
+        return {profile.key: capacity_of(resources, holders, profile, self.properties) for profile in profiles}
 
     async def property_names(self) -> set[str]:
         """What the resources that are up have; empty if there are none."""
         resources, _ = await self._nodes(max_age=3)
         return {name for each in resources for name in each}
 
-    async def _list_nodes(self) -> tuple[list[dict[str, Any]], set[int]]:
-        """All resources that are up, and the numbers of those that any job, of anyone, has."""
+    async def _list_nodes(self) -> tuple[list[dict[str, Any]], list[Holder]]:
+        """All resources that are up, and the jobs, of anyone, that have some or a reservation of some."""
         resources = await _ask("oarnodes", "-J")
         # Without -f: no events, and what other people's jobs are is none of our business.
-        jobs = await _ask("oarstat", "-J", "--sql", "state NOT IN ('Waiting', 'Hold', 'Terminated', 'Error')")
-        return up(resources), {number for job in jobs.values() for number in job["assigned_resources"]}
+        jobs = await _ask("oarstat", "-J", "--sql", "state NOT IN ('Waiting', 'Hold', 'Terminated', 'Error')"
+                                                    " OR (state = 'Waiting' AND reservation = 'Scheduled')")
+        return up(resources), [holder(job_id, job) for job_id, job in jobs.items()]
 
     async def _records(self, condition: str) -> dict[str, dict[str, Any]]:
         return await _ask("oarstat", "-f", "-J", "--sql", condition)

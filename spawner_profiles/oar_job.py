@@ -40,11 +40,14 @@ class OarJobSpawner(JobSpawner):
     req_gres = Unicode("", config=True, help="gpu:N or gpu:MODEL:N, as Slurm writes it; empty: no GPU")
 
     def get_req_subvars(self) -> dict[str, str]:
-        """What the profile asks for, in OAR's words too: ``resources``, ``walltime`` and ``properties``."""
+        """What the profile asks for, in OAR's words too: ``resources``, ``walltime``, ``properties``, ``types``."""
         subvars = super().get_req_subvars()
         _, *model, gpus = subvars["gres"].split(":") if subvars["gres"] else ("", "0")
         resources, properties = wanted(
             int(subvars["nprocs"]), int(subvars["memory"]), int(gpus), model[0] if model else "",
             self.scheduler.properties)
         hours, minutes = divmod(int(subvars["runtime"]), 60)
-        return subvars | {"resources": resources, "properties": properties, "walltime": f"{hours}:{minutes:02}:00"}
+        types = ["besteffort"] if subvars["besteffort"] else []
+        types += [f"inner={subvars['reservation']}"] if subvars["reservation"] else []
+        return subvars | {"resources": resources, "properties": properties, "types": types,
+                          "walltime": f"{hours}:{minutes:02}:00"}

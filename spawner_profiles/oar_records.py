@@ -24,6 +24,8 @@ RESUBMITS = {
     "PING_CHECKER_NODE_SUSPECTED", "CPUSET_ERROR", "PROLOGUE_ERROR", "CANNOT_WRITE_NODE_FILE",
     "CANNOT_WRITE_PID_FILE", "USER_SHELL", "CANNOT_CREATE_TMP_DIRECTORY", "LAUNCHING_OAREXEC_TIMEOUT",
 }
+#: The type that oar_rules/gpus_per_person.pl gives to jobs with GPUs.
+CAPPED = "gpus_of_a_person"
 #: Seconds that we wait for OAR to do so; it takes less than one.
 RESUBMIT_GRACE = 15
 #: An event of an ended job, in words. The first that is found counts: OAR kills for many reasons, and always by FRAG.
@@ -63,6 +65,9 @@ def parse_jobs(records: dict[str, dict[str, Any]], now: float) -> tuple[dict[str
     for ids in waiting.values():
         ids.sort(key=lambda job_id: (records[job_id]["scheduledStart"] or float("inf"), int(job_id)))
 
+    # OAR plans a job that a quota holds back for when it may run, and does not say that it was the quota.
+    holders = {record["owner"] for record in records.values()
+               if CAPPED in record["types"] and PHASES.get(record["state"]) is Phase.RUNNING}
     jobs = {}
     for job_id, now_id in current.items():
         record = records[now_id]
@@ -71,7 +76,7 @@ def parse_jobs(records: dict[str, dict[str, Any]], now: float) -> tuple[dict[str
         hosts = record["assigned_network_address"]
         jobs[job_id] = Job(
             id=job_id, user=record["owner"], phase=phase, partition=record["queue"], position=place,
-            reason=_reason(record, phase, place), node=hosts[0] if hosts else "",
+            reason=_reason(record, phase, place, record["owner"] in holders), node=hosts[0] if hosts else "",
             expected_start=record["scheduledStart"] if phase is Phase.PENDING else None)
     return jobs, current
 
@@ -90,16 +95,18 @@ def _phase(record: dict[str, Any], now: float) -> Phase:
     return Phase.ENDING if "FRAG_JOB_REQUEST" in events else phase
 
 
-def _reason(record: dict[str, Any], phase: Phase, place: int | None) -> str:
-    """Why it waits or why it ended, in words; nothing while it runs."""
+def _reason(record: dict[str, Any], phase: Phase, place: int | None, enough: bool) -> str:
+    """Why it waits or why it ended, in words; nothing while it runs. ``enough``: its owner has what the cap gives."""
     message = record["message"] or ""
     if phase is Phase.PENDING:
         if record["state"] == "Hold":
             return "it is on hold"
         if place is None:
             return "its node is being prepared"
-        if "quota" in message and "quota_ok" not in message:
+        if (enough and CAPPED in record["types"]) or ("quota" in message and "quota_ok" not in message):
             return "you already hold as much as one person may"
+        if "no_matching_slot" in message and any(each.startswith("inner=") for each in record["types"]):
+            return "its reservation does not last as long, or has no such node"
         if record["scheduledStart"]:
             return "others are before you" if place > 1 else "all nodes that fit are busy"
         if message and not message.startswith("R="):  # "R=1,W=0:10:0,J=B" only repeats the request

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from spawner_profiles.jobs import Capacity
 from spawner_profiles.profiles import Profile
 
 PROPERTY = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -39,6 +41,41 @@ def model_of(resource: dict[str, Any], properties: Properties) -> str:
     """A resource's GPU model as profiles write it (``tesla_v100``); empty where there is none."""
     model = str(resource.get(properties.gpu_model or "") or "").lower()
     return "" if model == "none" else re.sub(r"\W", "_", model)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A job that has resources (their numbers), or will have them when its reservation begins."""
+
+    id: str
+    types: frozenset[str]
+    running: bool
+    resources: frozenset[int]
+
+
+def holder(job_id: str, record: dict[str, Any]) -> Holder:
+    """From one job of ``oarstat -J``."""
+    running = record["state"] != "Waiting"
+    numbers = record["assigned_resources"] if running else record.get("reserved_resources", ())
+    return Holder(job_id, frozenset(record["types"]), running, frozenset(map(int, numbers)))
+
+
+def capacity_of(resources: list[dict[str, Any]], holders: Iterable[Holder], profile: Profile,
+                properties: Properties) -> Capacity:
+    """What ``profile`` finds now and on the empty cluster, or within its reservation: OAR's container job.
+
+    Besteffort jobs are in nobody's way but each other's.
+    """
+    running = [each for each in holders if each.running]
+    inside = next((each for each in holders if each.id == profile.reservation), None)
+    if profile.reservation:
+        resources = [each for each in resources if inside and each["resource_id"] in inside.resources]
+        running = [each for each in running if each is not inside]
+    busy = {number for each in running if profile.besteffort or "besteffort" not in each.types
+            for number in each.resources}
+    begun = inside is None or inside.running
+    return Capacity(free=fits(resources, profile, busy, properties) if begun else 0,
+                    total=fits(resources, profile, set(), properties))
 
 
 def fits(resources: Iterable[dict[str, Any]], profile: Profile, busy: set[int],

@@ -41,4 +41,5 @@ def job_file(script: str, path: str, environment: dict[str, str]) -> str:
 def refusal(text: str) -> str:
     """Why oarsub refused, without what it prints of every job."""
     noise = r"\[ADMISSION RULE\] (Modify|Automatically)|OAR_JOB_ID=|\[ERROR\] Oarsub failed|\s*$"
-    return " ".join(line.strip() for line in text.splitlines() if not re.match(noise, line))
+    words = (line.strip() for line in text.splitlines() if not re.match(noise, line))
+    return " ".join(re.sub(r"^\[ADMISSION RULE\] (Error: )?", "", line) for line in words)

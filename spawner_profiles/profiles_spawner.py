@@ -30,6 +30,7 @@ def job_options(profile: Profile) -> dict[str, str]:
             "req_nprocs": str(profile.cpus), "req_memory": str(profile.memory), "req_runtime": str(minutes),
             "req_gres": gres, "req_qos": profile.qos or "", "req_account": profile.account or "",
             "req_reservation": profile.reservation or "", "req_modules": " ".join(profile.modules),
+            "req_besteffort": "1" if profile.besteffort else "",
             "req_walltime_s": str(int(profile.walltime.total_seconds())),
             "req_queue_wait_s": str(int(profile.queue_wait.total_seconds()) if profile.queue_wait else 0),
             "req_idle_s": str(int(profile.idle.total_seconds()) if profile.idle else 0)}

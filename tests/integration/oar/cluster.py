@@ -11,6 +11,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: libjson-perl: oarstat and oarnodes need it for -J, and no OAR package asks for it.
@@ -87,7 +89,7 @@ class Cluster:
         self.root.chmod(0o755)
         self.users = [f"oart{os.getpid()}{letter}" for letter in "ab"]
         self._kept = {path: path.read_bytes() for path in (
-            ETC / "oar.conf", ETC / "job_resource_manager_cgroups.pl")}
+            ETC / "oar.conf", ETC / "job_resource_manager_cgroups.pl", ETC / "scheduler_quotas.conf")}
         self._running: dict[str, subprocess.Popen] = {}
         found = run("sh", "-c", "ls -d /usr/lib/postgresql/*/bin").split()
         self._postgresql = Path(found[-1])
@@ -159,9 +161,9 @@ class Cluster:
         core = gpu = 0
         for cpu, (name, (_, cores, model)) in enumerate(NODES.items(), 1):
             gpu += bool(model)
-            for _ in range(cores):
+            for cpuset in range(cores):
                 core += 1
-                about = {"host": name, "cpu": cpu, "core": core, "cpuset": 0, "mem": 4096}
+                about = {"host": name, "cpu": cpu, "core": core, "cpuset": cpuset, "mem": 4096}
                 if model:
                     about |= {"gpu": gpu, "gpudevice": 0, "gpu_count": 1, "gpu_model": model}
                 run("oarnodesetting", "-a", "-h", name, *(word for item in about.items()
@@ -218,6 +220,19 @@ class Cluster:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def started() -> Iterator[Cluster]:
+    """Installed where it is missing, up, and in the end all of it taken away."""
+    assert not os.geteuid(), "needs root: it starts sshd and makes accounts"
+    install()
+    cluster = Cluster()
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.down()
 
 
 def processes_of(user: str) -> list[int]:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from tests.integration.oar.cluster import Cluster, install
+from tests.integration.oar.cluster import started
 
 
 @pytest.fixture(scope="package")
 def oar():
-    if os.geteuid():
-        pytest.fail("needs root: it starts sshd and makes accounts")
-    install()
-    cluster = Cluster()
-    try:
-        cluster.up()
+    with started() as cluster:
         yield cluster
-    finally:
-        cluster.down()

@@ -11,16 +11,17 @@ from spawner_profiles.jobs import Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.oar import Oar
 from spawner_profiles.oar_job import OarJobSpawner
 from spawner_profiles.oar_records import parse_jobs
-from spawner_profiles.oar_resources import Properties, fits, up, wanted
+from spawner_profiles.oar_resources import Properties, capacity_of, fits, holder, up, wanted
 from spawner_profiles.oar_submit import PLAIN_PATH, SILENT, header_options, job_file, refusal
 from spawner_profiles.profiles import Profile
+from spawner_profiles.profiles_spawner import job_options
 
 NOW = 1795260730
 BASE = {
     "owner": "ada", "name": "mandrillhub/0f3c", "queue": "default", "state": "Running", "resubmit_job_id": 0,
     "command": "/home/ada/.mandrillhub/job-0f3c", "message": "R=1,W=0:10:0,J=B,N=jup (Karma=0.000,quota_ok)",
     "assigned_network_address": [], "assigned_resources": [], "events": [], "exit_code": None,
-    "scheduledStart": None, "stopTime": 0,
+    "scheduledStart": None, "stopTime": 0, "types": [],
 }
 
 
@@ -71,6 +72,19 @@ def test_phases_places_and_reasons_in_words():
 def test_why_a_job_ended(job_id, reason):
     job = parse_jobs(RECORDS, NOW)[0][job_id]
     assert job.phase is Phase.ENDED and job.reason == reason
+
+
+def test_why_a_job_waits_that_its_owner_or_its_reservation_holds_back():
+    jobs, _ = parse_jobs({
+        "30": record(types=["gpus_of_a_person"]),
+        "31": record(state="Waiting", types=["gpus_of_a_person"], scheduledStart=NOW + 60),
+        "32": record(state="Waiting", types=["gpus_of_a_person"], scheduledStart=NOW + 60, owner="bela"),
+        "33": record(state="Waiting", types=["inner=5"],
+                     message="No enough matching resources (no_matching_slot)"),
+    }, NOW)
+    assert [jobs[job_id].reason for job_id in ("31", "32", "33")] == [
+        "you already hold as much as one person may", "others are before you",
+        "its reservation does not last as long, or has no such node"]
 
 
 FAILED = record(state="Error", stopTime=NOW - 2, events=[("CPUSET_ERROR", NOW - 2)])
@@ -155,6 +169,35 @@ def test_a_site_without_such_properties_is_not_asked_for_them():
     assert fits([{"resource_id": 1, "network_address": "n1", "core": 1}], profile, set(), none) == 1
 
 
+def test_who_is_in_whose_way():
+    """A besteffort job is in nobody's way but another's; a container's nodes are for those inside."""
+    jobs = [holder(number, {"state": "Running", "types": types, "assigned_resources": taken})
+            for number, types, taken in (("7", ["besteffort"], [5]), ("8", ["container"], [1, 2]),
+                                         ("9", ["inner=8"], [1]))]
+    jobs.append(holder("10", {"state": "Waiting", "types": ["container"], "assigned_resources": [],
+                              "reserved_resources": {"3": {}, "4": {}}}))
+
+    def ask(**asked):
+        found = capacity_of(RESOURCES, jobs, Profile(key="p", title="P", partition="default", **asked), Properties())
+        return found.free, found.total
+    gpu = {"gpus": 1, "gpu_model": "a100"}
+    assert ask(**gpu) == (1, 1) and ask(**gpu, besteffort=True) == (0, 1)
+    assert ask(cpus=1) == (2, 4)
+    assert ask(cpus=1, reservation="8") == (1, 2)
+    assert ask(cpus=1, reservation="10") == (0, 2), "it has not begun"
+    assert ask(cpus=1, reservation="99") == (0, 0)
+
+
+@pytest.mark.parametrize("asked, types", [
+    ({}, []), ({"besteffort": True}, ["besteffort"]), ({"reservation": "12"}, ["inner=12"])])
+def test_a_profile_becomes_types_of_the_job(asked, types):
+    profile = Profile(key="p", title="P", partition="default", **asked)
+    spawner = OarJobSpawner(user=SimpleNamespace(name=getpass.getuser()), req_mark="m", req_keepvars="",
+                            **job_options(profile))
+    script = asyncio.run(spawner._get_batch_script(**spawner.get_req_subvars(), headline="x", cmd="x", logfile="x"))
+    assert [value for option, value in header_options(script) if option == "-t"] == types
+
+
 def test_options_come_from_the_head_of_a_script_alone():
     script = ("#!/bin/bash\n#OAR -n mandrillhub/1\n# a comment\n#OAR -p gpu_model IS NULL AND mem >= 5\n"
               "set -eu\necho x\n#OAR -l /nodes=99\n")
@@ -179,6 +222,8 @@ def test_a_value_reaches_the_job_as_it_is(tmp_path, value):
      "There are not enough resources for your request"),
     ("[ADMISSION RULE] Modify resource description with type constraints\nERROR : The queue nope does not exist\n",
      "ERROR : The queue nope does not exist"),
+    ("[ADMISSION RULE] Error: 2 GPUs asked for, and one person may have 1\n\nOAR_JOB_ID=-2\n",
+     "2 GPUs asked for, and one person may have 1"),
     ("OAR_JOB_ID=\n[ERROR] Oarsub failed, please verify your request syntax.\n", ""),
 ])
 def test_a_refusal_in_oars_words(said, words):
