@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from rich.markup import escape
 
@@ -21,10 +20,10 @@ def leave_former_cluster(layout: Layout, running: Running, supervisor: Daemons) 
     """workshop.yml names another kind of cluster than the one that runs: its servers end."""
     if not supervisor.running() or not layout.running.exists():
         return
-    kind = json.loads(layout.running.read_text(encoding="utf-8"))["workshop"]["cluster"]["kind"]
+    kind = Running.kind(layout)
     if kind != running.workshop.cluster.kind:
-        former = Running.read(layout)  # not before: another version of ours may have written it
-        with step(f"leaving the cluster of before ({former.workshop.cluster.kind})"):
+        former = Running.read(layout)
+        with step(f"leaving the cluster of before ({kind})"):
             supervisor.stop("hub")
             stop_servers(layout, former)
             supervisor.stop_all(lambda text: None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from hub.files import write_file
 from hub.layout import Layout
@@ -29,6 +30,14 @@ class Running(BaseModel):
             return cls.model_validate_json(layout.running.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise Stop(f"nothing was started under {layout.root} yet; start it with `make up`") from None
+        except ValidationError:
+            raise Stop(f"{layout.running} is of another version of MandrillHub.\n"
+                       "Next: `make up` with this one, which writes it anew.") from None
+
+    @staticmethod
+    def kind(layout: Layout) -> str:
+        """The kind of cluster that the hub was started with, by whatever version."""
+        return json.loads(layout.running.read_text(encoding="utf-8"))["workshop"]["cluster"]["kind"]
 
     def write(self, layout: Layout) -> None:
         write_file(layout.running, self.model_dump_json(indent=1))

@@ -70,7 +70,8 @@ class Profile(BaseModel):
     besteffort: bool = Field(False, description="OAR: takes what is idle, and ends when somebody else needs it")
     qos: NAME | None = None
     account: NAME | None = None
-    reservation: NAME | None = None
+    reservation: NAME | None = Field(None, coerce_numbers_to_str=True,
+                                     description="Slurm's by its name, OAR's by the number of its container job")
     modules: Annotated[tuple[MODULE, ...], BeforeValidator(_list)] = Field(
         (), max_length=20, description="environment modules that the job loads, in this order")
     queue_wait: DURATION | None = Field(None, gt=timedelta(0), description="how long a start may wait in the queue; "

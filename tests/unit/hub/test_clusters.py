@@ -61,6 +61,8 @@ def test_a_running_workshop_keeps_its_kind(tmp_path):
      "workshop.yml:2: profiles[0].besteffort: the embedded cluster takes no job away from anyone"),
     ("cluster: {kind: slurm}\nprofiles:\n  - {key: a, title: A, partition: cpu, besteffort: true}\n",
      "workshop.yml:3: profiles[0].besteffort: Slurm has no such jobs"),
+    ("cluster: {kind: oar}\nprofiles:\n  - {key: a, title: A, partition: default, reservation: monday}\n",
+     "workshop.yml:3: profiles[0].reservation: 'monday': expected the number of a container job"),
     ("cluster: {kind: oar, properties: {gpu_model: null}}\nprofiles:\n"
      "  - {key: a, title: A, partition: default, gpus: 1, gpu_model: a100}\n",
      "workshop.yml:3: profiles[0].gpu_model: needs a property to ask for; cluster.properties.gpu_model is null"),
@@ -73,7 +75,7 @@ def test_mistakes(tmp_path, text, said):
 
 def test_what_only_an_embedded_cluster_knows_is_not_checked_for_others(tmp_path):
     workshop = read(tmp_path, "cluster: {kind: oar}\nprofiles:\n  - {key: a, title: A, partition: default, cpus: 500,"
-                              " memory: 4T, gpus: 64, gpu_model: h100, besteffort: true}\n", gpu_nodes=[])
+                              " memory: 4T, gpus: 64, gpu_model: h100, besteffort: true, reservation: 12}\n", gpu_nodes=[])
     assert workshop.profiles[0].cpus == 500
 
 
@@ -137,3 +139,12 @@ def test_a_silent_cluster_stops_before_anything_is_changed(monkeypatch):
     monkeypatch.setattr(Cluster, "capacity", silent)
     with pytest.raises(Stop, match="OAR does not answer: DB connection error\nNext: see whether `oarstat` works"):
         ask(Cluster())
+
+
+def test_a_hub_that_another_version_started_is_left_by_its_kind(tmp_path):
+    layout = Layout(tmp_path)
+    layout.var.mkdir(parents=True)
+    layout.running.write_text('{"workshop": {"cluster": {"kind": "oar", "of_tomorrow": 1}}}')
+    assert Running.kind(layout) == "oar"
+    with pytest.raises(Stop, match=r"is of another version of MandrillHub.\nNext: `make up`"):
+        Running.read(layout)
