@@ -74,8 +74,9 @@ def test_mistakes(tmp_path, text, said):
 
 
 def test_what_only_an_embedded_cluster_knows_is_not_checked_for_others(tmp_path):
-    workshop = read(tmp_path, "cluster: {kind: oar}\nprofiles:\n  - {key: a, title: A, partition: default, cpus: 500,"
-                              " memory: 4T, gpus: 64, gpu_model: h100, besteffort: true, reservation: 12}\n", gpu_nodes=[])
+    workshop = read(tmp_path, "cluster: {kind: oar}\nprofiles:\n  - {key: a, title: A, partition: default, cpus: 500, "
+                              "memory: 4T, gpus: 64, gpu_model: h100, besteffort: true, reservation: 12}",
+                    gpu_nodes=[])
     assert workshop.profiles[0].cpus == 500
 
 
