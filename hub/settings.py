@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from hub import culling, grading, pages, roster
+from hub import culling, database, grading, pages, roster
 from hub.backend import Backend, backend
 from hub.files import write_file
 from hub.layout import Layout
@@ -34,6 +37,8 @@ def configure(c, layout: Layout, running: Running) -> None:
     its = backend(layout, running.workshop.cluster)
     its.job_class.scheduler = its.scheduler
     api.install()
+    database.be_quick()
+    _watch_commands_without_threads()
     reaper.start(its.scheduler, its.hub_id)
     _network(c, layout, running, its)
     _people(c, layout, running)
@@ -50,6 +55,16 @@ def configure(c, layout: Layout, running: Running) -> None:
         c, title=running.workshop.title, subtitle=running.workshop.subtitle, catalog=catalog,
         availability=partial(availability, its.scheduler, catalog),
         notice="GPUs are emulated: no GPU on this machine" if running.emulated else "")
+
+
+def _watch_commands_without_threads() -> None:
+    """Python 3.11 starts a thread for every command that it runs; 3.12 does not, by the same means."""
+    with suppress(RuntimeError):  # `jupyterhub upgrade-db` and the like read this too, and run no event loop
+        loop = asyncio.get_running_loop()
+        if sys.version_info < (3, 12):
+            watcher = asyncio.PidfdChildWatcher()
+            watcher.attach_loop(loop)
+            asyncio.set_child_watcher(watcher)
 
 
 def _network(c, layout: Layout, running: Running, its: Backend) -> None:
