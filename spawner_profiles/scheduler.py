@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from spawner_profiles.admission import Admission
 from spawner_profiles.jobs import Capacity, Job, Shared
 from spawner_profiles.profiles import Profile
+
+#: By its path: what follows has the environment of a job.
+SETPRIV = "/usr/bin/setpriv"
 
 
 class Scheduler(ABC):
@@ -53,6 +58,17 @@ class Scheduler(ABC):
 
         Marks are what users wrote, too: whoever reads them must not believe what they say of other people's jobs.
         """
+
+
+def as_account(account: pwd.struct_passwd) -> list[str]:
+    """What to put before a command so that it runs as this person, with their groups and nothing of ours.
+
+    setpriv(1) does it and becomes the command. Python's own ``user=`` has to copy the hub (fork instead of vfork),
+    which stops the hub for 15 ms each time.
+    """
+    groups = ",".join(map(str, os.getgrouplist(account.pw_name, account.pw_gid)))
+    return [SETPRIV, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", f"--groups={groups}",
+            "--inh-caps=-all", "--"]
 
 
 async def run_command(*command: str, stdin: str = "", timeout: float = 30, **process) -> tuple[int, str, str]:

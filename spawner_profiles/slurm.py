@@ -16,7 +16,7 @@ from datetime import datetime
 from spawner_profiles import private_file
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.profiles import Profile
-from spawner_profiles.scheduler import Scheduler, run_command
+from spawner_profiles.scheduler import Scheduler, as_account, run_command
 
 #: squeue's %T to our phase; any other state means that the job has ended.
 PHASES = {
@@ -104,13 +104,11 @@ class Slurm(Scheduler):
     async def submit(self, script: str, user: str, environment: dict[str, str]) -> str:
         """Slurm keeps the script and sbatch's own environment, and may show both: ``environment`` goes by a file."""
         account = pwd.getpwnam(user)
-        groups = os.getgrouplist(user, account.pw_gid)
         name = private_name(script)
         path = f"{account.pw_dir}/{name}"
         code, out, err = await run_command(
-            "sh", "-c", private_file.WRITE_AND_RUN, "sh", name, "sbatch", "--parsable",
-            stdin=private_file.after_header(script, private_file.reading(path)), cwd="/", user=account.pw_uid,
-            group=account.pw_gid, extra_groups=groups, env={
+            *as_account(account), "sh", "-c", private_file.WRITE_AND_RUN, "sh", name, "sbatch", "--parsable",
+            stdin=private_file.after_header(script, private_file.reading(path)), cwd="/", env={
                 **{name: os.environ[name] for name in ("PATH", "SLURM_CONF") if name in os.environ},
                 "HOME": account.pw_dir, "USER": user, "LOGNAME": user, "SHELL": account.pw_shell,
                 "MANDRILLHUB_PRIVATE": private_file.exports(environment)})
