@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,9 @@ from sqlalchemy.orm import object_session
 from traitlets import Callable, List, Type, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 
-from spawner_profiles import certificates
+from spawner_profiles import certificates, together
 from spawner_profiles.child import make_child, own_value
-from spawner_profiles.job_spawner import JobSpawner
+from spawner_profiles.job_spawner import JobSpawner, Unwatched
 from spawner_profiles.jobs import Capacity, Phase, SchedulerSilent
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
@@ -126,12 +126,15 @@ class ProfileSpawner(ProfilesSpawner):
         """JupyterHub calls this before a start, if the hub speaks TLS to the servers."""
         return await certificates.give(self.user.name, paths)
 
-    def _remember(self) -> None:
-        """Write our state to the hub's database now. JupyterHub itself does so only after a start has succeeded,
-        and a hub that dies while a job is queued would forget the job."""
-        if self.orm_spawner is not None:
-            self.orm_spawner.state = self.get_state()
-            object_session(self.orm_spawner).commit()
+    def _remember(self) -> Awaitable[None]:
+        """Write our state to the hub's database in a moment; await it where nothing may happen before it is there.
+
+        JupyterHub itself writes it only after a start has succeeded, and a hub that dies while a job is queued would
+        forget the job. One commit serves all who start in the same moment.
+        """
+        if self.orm_spawner is None:
+            return Unwatched()
+        return together.write(self.orm_spawner, self.get_state)
 
     async def get_url(self) -> str:
         """JupyterHub asks this after its restart, of servers whose job still exists: finish a start found half-way."""
