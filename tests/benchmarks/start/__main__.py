@@ -5,8 +5,8 @@ embedded Slurm on this machine, with real accounts; all are removed afterwards. 
 starts.csv, idle.csv and starts.svg, and the table of spawner_profiles/README.md. With an option it only prints:
     make bench-start BENCH="--people 1 20 --arms ours floor --skip-real"
 Columns: seconds from Start to ready; failures and what those people saw; processes and threads that the hub started;
-queries to slurmctld; CPU seconds of the hub, of the commands that it ran, of the proxy, of slurmctld, slurmd and munged,
-and of the people's browsers (one process); megabytes (PSS) a person. The floor has no hub, so no figures of one.
+queries to slurmctld; CPU seconds of the hub, of the commands that it ran, of the proxy, of slurmctld, slurmds and
+munged, and of the people's browsers (one process); megabytes (PSS) a person. The floor has no figures of a hub.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def main() -> None:
     bench = Bench(Path(root).resolve(), int(port), max(*options.people, REAL_PEOPLE) + 1)
     rows, idle_rows = [], []
     begin = time.monotonic()
+    bench.alone()
     try:
         bench.open()
         print(f"{len(bench.people)} accounts and the environments: {time.monotonic() - begin:.0f} s", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import pwd
 import secrets
@@ -15,6 +16,7 @@ from hub.daemons import Daemons
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.layout import Layout
 from hub.ports import check_free
+from hub.problems import Stop
 from hub.running import Running
 from hub.supervisor_config import Daemon
 from hub.workshop import load
@@ -62,9 +64,17 @@ class Bench:
     def cluster(self) -> EmbeddedSlurm:
         return EmbeddedSlurm(self.layout, self.running.workshop.cluster, self.port)
 
+    def alone(self) -> None:
+        """One benchmark at a time. Raises Stop while there is another."""
+        self.layout.opt.mkdir(parents=True, exist_ok=True)
+        self.lock = (self.layout.opt / "bench.lock").open("w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stop(f"another benchmark runs below {self.layout.root}; wait until it has ended") from None
+
     def open(self) -> None:
         """What all measurements share: environments, accounts, the stub."""
-        self.layout.make()
         self.close()  # what a run that was killed has left
         self.layout.make()
         self.layout.workshop.write_text(WORKSHOP)

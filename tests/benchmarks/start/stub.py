@@ -10,7 +10,7 @@ import socket
 listening = socket.create_server(("127.0.0.1", 0), backlog=16)
 host, _, rest = os.environ["JUPYTERHUB_API_URL"].removeprefix("http://").partition("/")
 name, _, port = host.partition(":")
-body = '{"port": %d}' % listening.getsockname()[1]
+body = f'{{"port": {listening.getsockname()[1]}}}'
 report = (f"POST /{rest}/batchspawner HTTP/1.0\r\nHost: {host}\r\nAuthorization: token "
           f"{os.environ['JUPYTERHUB_API_TOKEN']}\r\nContent-Type: application/json\r\n"
           f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
