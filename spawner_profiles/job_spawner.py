@@ -241,6 +241,10 @@ class JobSpawner(BatchSpawnerBase):
         """
         runs_since = None
         while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._port_reported.wait(), self.poll_seconds)
+            if self._port_reported.is_set() and self.address:
+                return self._now_ready(self.address)  # the job itself has told: no need to ask the scheduler
             job = await self.look()
             if job and job.phase is Phase.PENDING:
                 self._check_queue_wait(job)
@@ -255,14 +259,14 @@ class JobSpawner(BatchSpawnerBase):
                     f"Your job {job.id} ended before the server was ready: {job.reason}."),
                     reason="job-ended", status_code=500)
             if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
-                self.ready = True
-                self.remember()
-                return self.address or job.node, self.port
+                return self._now_ready(self.address or job.node)
             if self._port_reported.is_set():
                 await asyncio.sleep(0.1)
-                continue
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._port_reported.wait(), self.poll_seconds)
+
+    def _now_ready(self, address: str) -> tuple[str, int]:
+        self.ready = True
+        self.remember()
+        return address, self.port
 
     def _check_queue_wait(self, job: Job) -> None:
         allowed = int(self.req_queue_wait_s)

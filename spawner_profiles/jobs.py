@@ -89,12 +89,36 @@ class Shared:
             fresh = age <= max(max_age, self.RELIEF * self._took)
             if not fresh or (self.asked <= self._from and self._silence is None):
                 self.asked = now  # when we asked, not when the answer came: it may lack what began meanwhile
-                try:
-                    self._answer, self._silence = await self._ask(), None
-                    self.heard(self._answer)
-                except SchedulerSilent as error:
-                    self._silence = error
-                self._took = time.monotonic() - now
+                with Lateness() as hub:
+                    try:
+                        self._answer, self._silence = await self._ask(), None
+                        self.heard(self._answer)
+                    except SchedulerSilent as error:
+                        self._silence = error
+                self._took = max(0.0, time.monotonic() - now - hub.late_s)
             if self._silence:
                 raise SchedulerSilent(*self._silence.args)
             return self._answer
+
+
+class Lateness:
+    """How late the event loop itself came round meanwhile, in seconds: a busy hub is no slow scheduler."""
+
+    EVERY_S = 0.02
+
+    def __enter__(self) -> Lateness:
+        self.late_s = 0.0
+        self._expect()
+        return self
+
+    def _expect(self) -> None:
+        self._due = time.monotonic() + self.EVERY_S
+        self._timer = asyncio.get_running_loop().call_later(self.EVERY_S, self._came)
+
+    def _came(self) -> None:
+        self.late_s += time.monotonic() - self._due
+        self._expect()
+
+    def __exit__(self, *_) -> None:
+        self._timer.cancel()
+        self.late_s += max(0.0, time.monotonic() - self._due)

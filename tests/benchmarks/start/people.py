@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import aiohttp
 
 #: A person who still waits then has failed.
-PATIENCE_S = 300
+PATIENCE_S = 120
 
 
 @dataclass
