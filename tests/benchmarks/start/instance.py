@@ -81,11 +81,11 @@ class Bench:
         (self.layout.etc / "attendees.csv").write_text(
             "login,name\n" + "".join(f"{login},Student {login[-3:]}\n" for login in self.people))
         uv = self.layout.opt / "uv/bin/uv"
-        install.debian_packages()
+        install.debian_packages(embedded=True)
         install.server(self.layout, uv)
         install.proxy(self.layout)
         install.course(self.layout)
-        check_free(self.cluster.needed_ports() | services.needed_ports(self.running))
+        check_free(self.cluster.needed_ports() | services.needed_ports(self.layout, self.running))
         accounts.apply(self.running.people, self.layout.homes, self.layout.passwords)
         shutil.copy(HERE / "stub.py", self.stub)
         self.stub.chmod(0o644)

@@ -6,7 +6,6 @@ written here; tests/integration does the same with a real Slurm.
 """
 
 import asyncio
-import os
 import pwd
 import re
 
@@ -157,7 +156,7 @@ def test_the_account_takes_the_place_of_exec_prefix(new_spawner, commands):
     commands.squeue("RUNNING")
     spawner = new_spawner(exec_prefix="PREFIX")
     start(spawner, commands)
-    assert commands.options[0]["user"] == pwd.getpwnam(spawner.user.name).pw_uid == os.getuid()
+    assert commands.asked[0][:2] == ("/usr/bin/setpriv", f"--reuid={pwd.getpwnam(spawner.user.name).pw_uid}")
     assert not any("PREFIX" in word for command in commands.asked for word in command)
 
 
