@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 
@@ -101,3 +102,19 @@ def test_other_errors_are_not_hidden():
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(Shared(broken)(max_age=1))
+
+
+def test_a_busy_hub_is_no_slow_scheduler():
+    """The event loop is held up for half a second while the scheduler is asked: its answer is not kept for longer."""
+    scheduler = Scheduler(takes_s=0.03)
+
+    async def held_up():
+        shared = Shared(scheduler)
+        asking = asyncio.ensure_future(shared(max_age=0.05))
+        await asyncio.sleep(0.005)
+        time.sleep(0.5)
+        await asking
+        await shared(max_age=0.05)
+        assert scheduler.asked == 2
+
+    asyncio.run(held_up())
