@@ -335,7 +335,7 @@ class JobSpawner(BatchSpawnerBase):
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
-        if not state.get("req_mark", self.hub_id).startswith(self.hub_id):
+        if not state.get("req_mark", f"{self.hub_id}/").startswith(f"{self.hub_id}/"):
             state = {}  # of another cluster, where this id was another job
         super().load_state(state)
         for name in STATE & state.keys():

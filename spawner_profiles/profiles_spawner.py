@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import object_session
 from traitlets import Callable, List, Type, Unicode, Union, default
 from wrapspawner import ProfilesSpawner
 

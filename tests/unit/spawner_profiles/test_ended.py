@@ -11,6 +11,7 @@ from jupyterhub import orm
 from slurm_commands import PORT, TOKEN
 from sqlalchemy.orm import object_session
 
+from spawner_profiles import together
 from spawner_profiles.jobs import Job, Phase
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile
@@ -35,8 +36,13 @@ def running(new, commands):
     spawner.user_options, spawner.api_token = {"profile": "cpu"}, TOKEN
     commands.squeue("RUNNING")
     commands.before_squeue = lambda answer: spawner.report_port(PORT)
-    asyncio.run(asyncio.wait_for(spawner.start(), 5))
-    asyncio.run(spawner.poll())
+
+    async def live():
+        await asyncio.wait_for(spawner.start(), 5)
+        await spawner.poll()
+        await asyncio.sleep(5 * together.GATHER_S)  # until the database knows
+
+    asyncio.run(live())
     commands.before_squeue = lambda answer: None
     return spawner
 

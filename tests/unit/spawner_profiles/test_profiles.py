@@ -41,7 +41,7 @@ def test_walltime_as_people_and_slurm_write_it(text, hours):
 
 @pytest.mark.parametrize("field, value", [
     ("walltime", 240), ("walltime", "4 hours"), ("memory", "2 gigs"), ("memory", 1), ("cpus", 0), ("gpus", -1),
-    ("qos", "a b"), ("qos", "a,b"), ("account", "$(id)"), ("account", ""), ("reservation", "a\nb"), ("reservation", 7),
+    ("qos", "a b"), ("qos", "a,b"), ("account", "$(id)"), ("account", ""), ("reservation", "a\nb"),
     ("modules", "cuda"), ("modules", 12.4),
     ("key", "CPU 1"), ("partition", "a b"), ("title", ""), ("gpu_model", "RTX 2080"), ("unknown", 1),
 ])
