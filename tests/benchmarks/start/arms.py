@@ -53,7 +53,8 @@ async def _hub(bench: Bench, arm: str, form: dict | None, count: int, servers: s
         assert not first.saw, f"{arm}: not even one server starts: {first.saw}"
         _, spent = await _counted(bench, count, lambda index: people[index].press_start(form))
         seconds = [person.seconds for person in people if person.seconds is not None]
-        row = _row(arm, servers, count, seconds, Counter(person.saw for person in people if person.saw), spent)
+        saw = Counter(person.saw + _last_words(bench, person) for person in people if person.saw)
+        row = _row(arm, servers, count, seconds, saw, spent)
         for person in people:
             assert person.saw or await person.visit(), f"{arm}: the server of {person.login} does not answer"
         if servers == "jupyterlab":
@@ -64,6 +65,13 @@ async def _hub(bench: Bench, arm: str, form: dict | None, count: int, servers: s
         return row, await _idle(bench, arm, form, people)
     finally:
         await leave(everybody)
+
+
+def _last_words(bench: Bench, person: Person) -> str:
+    """What the job of a start that failed wrote last, numbers aside: the same for many, one hopes."""
+    logs = sorted((bench.layout.homes / person.login).glob("*.log"), key=lambda log: log.stat().st_mtime)
+    lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
+    return "".join(f" (job: {re.sub('[0-9]+', 'N', line[:120])})" for line in [line for line in lines if line][-1:])
 
 
 async def _idle(bench: Bench, arm: str, form: dict | None, people: list[Person]) -> dict:

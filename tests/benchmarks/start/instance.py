@@ -111,8 +111,8 @@ class Bench:
             environment={"MANDRILLHUB_ROOT": str(self.layout.root), "SLURM_CONF": str(self.layout.slurm_conf),
                          "BENCH_PORT": str(self.port), "BENCH_PASSWORD": self.password,
                          "BENCH_COMMAND": json.dumps(command), **({"PATH": path} if path else {})},
-            directory=self.layout.hub_state, ready_text="its API does not answer", ready_timeout_s=60,
-            ready=lambda: services.answers(f"http://127.0.0.1:{self.port + 2}/hub/api/"))
+            directory=self.layout.hub_state, ready_text="it does not answer through its proxy", ready_timeout_s=60,
+            ready=lambda: services.answers(f"{self.address}/hub/login"))
 
     def down(self) -> None:
         if self.supervisor.running():
