@@ -244,7 +244,7 @@ class JobSpawner(BatchSpawnerBase):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._port_reported.wait(), self.poll_seconds)
             if self._port_reported.is_set() and self.address:
-                return self._now_ready(self.address)  # the job itself has told: no need to ask the scheduler
+                return await self._now_ready(self.address)  # the job itself has told: no need to ask the scheduler
             job = await self.look()
             if job and job.phase is Phase.PENDING:
                 self._check_queue_wait(job)
@@ -259,13 +259,13 @@ class JobSpawner(BatchSpawnerBase):
                     f"Your job {job.id} ended before the server was ready: {job.reason}."),
                     reason="job-ended", status_code=500)
             if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
-                return self._now_ready(self.address or job.node)
+                return await self._now_ready(self.address or job.node)
             if self._port_reported.is_set():
                 await asyncio.sleep(0.1)
 
-    def _now_ready(self, address: str) -> tuple[str, int]:
+    async def _now_ready(self, address: str) -> tuple[str, int]:
         self.ready = True
-        self.remember()
+        await self.remember()
         return address, self.port
 
     def _check_queue_wait(self, job: Job) -> None:
