@@ -14,8 +14,9 @@ from wrapspawner import ProfilesSpawner
 
 from spawner_profiles import certificates, together
 from spawner_profiles.child import make_child, own_value
-from spawner_profiles.job_spawner import JobSpawner, Unwatched
+from spawner_profiles.job_spawner import JobSpawner
 from spawner_profiles.jobs import Capacity, Phase, SchedulerSilent
+from spawner_profiles.known_job import Unwatched
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
 from spawner_profiles.scheduler import Scheduler
