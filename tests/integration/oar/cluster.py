@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import re
@@ -226,13 +227,15 @@ class Cluster:
 def started() -> Iterator[Cluster]:
     """Installed where it is missing, up, and in the end all of it taken away."""
     assert not os.geteuid(), "needs root: it starts sshd and makes accounts"
-    install()
-    cluster = Cluster()
-    try:
-        cluster.up()
-        yield cluster
-    finally:
-        cluster.down()
+    with open("/run/lock/mandrillhub-oar-tests", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # /etc/oar is one: another run of these tests is waited for
+        install()
+        cluster = Cluster()
+        try:
+            cluster.up()
+            yield cluster
+        finally:
+            cluster.down()
 
 
 def processes_of(user: str) -> list[int]:
