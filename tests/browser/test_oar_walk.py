@@ -95,6 +95,7 @@ def test_from_the_login_to_the_notebook_and_out_again(platform, visitor, ada, be
     outputs = page.locator(".jp-OutputArea-output")
     expect(outputs.first).to_contain_text(re.compile(r"job \d+ on \S+: 1 CPU"), timeout=READY_MS)
     expect(outputs.locator("img").first).to_be_visible(timeout=READY_MS)
+    outputs.locator("img").first.scroll_into_view_if_needed()
     guest.keep("oar-notebook")
     table = platform.make("status").stdout
     assert re.search(r"mh-ada +\d+ +default +running +oart-gpu1", table), table
@@ -104,6 +105,19 @@ def test_from_the_login_to_the_notebook_and_out_again(platform, visitor, ada, be
     until(lambda: ada.server() is None, 30, "Stop did not stop the server")
     until(lambda: not queue(), 20, lambda: f"OAR still has {queue()}")
     assert not guest.errors, guest.errors
+
+
+@pytest.mark.timeout(120)
+def test_who_lost_a_gpu_to_an_ordinary_job_is_told(platform, visitor, ada, bela):
+    ada.start("idle")
+    bela.start("gpu")
+    until(lambda: ada.server() is None, 60, "the hub does not see that the server ended")
+    guest = visitor()
+    guest.log_in("mh-ada", platform.passwords["mh-ada"], then="/user/mh-ada/lab")
+    expect(guest.page.locator("main")).to_contain_text("GPU when idle on oart-gpu1: a job of higher priority took its "
+                                                       "place. Your files are safe.")
+    expect(guest.page.get_by_role("button", name="Start again GPU when idle")).to_be_visible()
+    guest.keep("oar-besteffort")
 
 
 @pytest.mark.timeout(120)
