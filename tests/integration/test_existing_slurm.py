@@ -22,7 +22,7 @@ data: {{synthetic_photos: 3000}}
 @pytest.fixture(scope="module")
 def slurm():
     """Somebody's cluster, with nodes that this machine finds by their names."""
-    for each in instance(25000, ["mh-ada", "mh-bela"]):
+    with instance(25000, ["mh-ada", "mh-bela"]) as each:
         hosts = Path("/etc/hosts")
         names = [node.name for node in each.slurm.nodes]
         with hosts.open("a") as file:
