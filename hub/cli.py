@@ -103,9 +103,14 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         outcome["changed"] = install.server(layout, uv)
     with step("proxy") as outcome:
         outcome["changed"] = install.proxy(layout)
-    for name in kernels.names():
-        with step(f"kernel {name} (6 GB, some minutes)") as outcome:
-            outcome["changed"] = install.kernel(layout, uv, name)
+    for kernel in workshop.kernels:
+        with step(f"kernel {kernel.name} ({kernels.describe(kernel.name)[1]})") as outcome:
+            outcome["changed"] = install.kernel(layout, uv, kernel.name)
+            if kernel.image:
+                visible = [layout.srv, *filter(None, [workshop.data.mandrillus])]
+                outcome["changed"] |= install.kernel_image(layout, kernel.name, visible)
+            outcome["note"] = install.kernel_works(layout, kernel.name)
+    kernels.remove_others([kernel.name for kernel in workshop.kernels], layout.jupyter)
     with step("course and photos", spinner=False) as outcome:
         changed = install.course(layout)
         running.data = install.data(layout, workshop)

@@ -18,6 +18,7 @@ from hub.layout import Layout
 from hub.problems import Stop
 from hub.workshop import Workshop
 from kernels import build as kernels
+from kernels import image
 
 #: Debian's packages, and a file of each by which we see that it is there.
 DEBIAN = {"procps": "/usr/bin/ps"}
@@ -112,6 +113,28 @@ def kernel(layout: Layout, uv: Path, name: str) -> bool:
         return kernels.build(name, layout.kernels, layout.jupyter, uv, [SOURCE / "course_notebooks"])
     except subprocess.CalledProcessError as error:
         raise _failed(f"building the kernel {name}", error.returncode) from None
+
+
+def kernel_image(layout: Layout, name: str, visible: Sequence[Path]) -> bool:
+    """The built kernel as an image, which its kernelspec then runs; the directories ``visible`` can be read in it."""
+    own = layout.opt / "apptainer/bin/apptainer"
+    try:
+        try:
+            program = image.find(own)
+        except image.NoImage:
+            _run(["sh", SOURCE / "kernels/apptainer.sh", own.parent.parent], "installing Apptainer")
+            program = own
+        return kernels.build_image(name, layout.kernels, layout.jupyter, program, visible)
+    except image.NoImage as problem:
+        raise Stop(f"the kernel {name} as an image: {problem}") from None
+
+
+def kernel_works(layout: Layout, name: str) -> str | None:
+    """What the kernel's check said; None if it has passed just so before."""
+    try:
+        return kernels.check_once(name, layout.kernels, layout.jupyter)
+    except kernels.Broken as problem:
+        raise Stop(str(problem)) from None
 
 
 def course(layout: Layout) -> bool:

@@ -18,7 +18,11 @@ from ruamel.yaml import YAML, YAMLError
 from hub.clusters import CLUSTERS, Cluster, EmbeddedCluster, GpuNode, Part
 from hub.people import Person, read_people
 from hub.problems import Problem, Problems
+from kernels import build as kernels
 from spawner_profiles.profiles import DURATION, Profile
+
+#: The kernel that the course's notebooks name.
+COURSE_KERNEL = "pytorch"
 
 
 class Data(Part):
@@ -26,6 +30,18 @@ class Data(Part):
 
     mandrillus: Path | None = Field(None, description="the Mandrillus Face Database; none: synthetic faces")
     synthetic_photos: int = Field(3000, ge=200, le=100_000)
+
+
+class Kernel(Part):
+    """A kernel that notebooks can run in; a name alone stands for ``{name: …}``."""
+
+    name: str
+    image: bool = Field(False, description="run it from an Apptainer image, which is made of its environment")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return value if isinstance(value, (dict, Kernel)) else {"name": value}
 
 
 class Limits(Part):
@@ -90,6 +106,7 @@ class Workshop(Part):
     profiles: tuple[Profile, ...] = Field(default_factory=_default_profiles, min_length=1)
     attendees: Path = Field(Path("attendees.csv"), description="relative to workshop.yml")
     data: Data = Data()
+    kernels: tuple[Kernel, ...] = Field((Kernel(name=COURSE_KERNEL),), description="folders of kernels/")
     limits: Limits = Limits()
     reservation: Reservation | None = Field(None, description="of the embedded cluster; elsewhere: profiles name it")
 
@@ -100,7 +117,7 @@ class Workshop(Part):
 
     @model_validator(mode="after")
     def _profiles_fit_the_cluster(self) -> Workshop:
-        problems = []
+        problems = self._kernel_problems()
         seen: set[str] = set()
         partitions = self.cluster.partitions
         for index, profile in enumerate(self.profiles):
@@ -133,6 +150,19 @@ class Workshop(Part):
         if problems:
             raise Misfit(problems)
         return self
+
+    def _kernel_problems(self) -> list[tuple]:
+        known, names = kernels.names(), [kernel.name for kernel in self.kernels]
+        problems = []
+        for index, name in enumerate(names):
+            if name not in known:
+                problems.append(("kernels", index, f"no kernel {name!r}; expected one of: {', '.join(known)} "
+                                 "(the folders of kernels/)"))
+            elif name in names[:index]:
+                problems.append(("kernels", index, f"{name!r} is there twice; expected each kernel once"))
+        if COURSE_KERNEL not in names:
+            problems.append(("kernels", f"{COURSE_KERNEL!r} is missing; expected it among them: the course runs in it"))
+        return problems
 
 
 class Misfit(Exception):
@@ -222,7 +252,7 @@ def _meant(place: tuple) -> str:
     kinds = [kind for kind, cluster in CLUSTERS.items() if key in cluster.model_fields]
     if place[:-1] == ("cluster",) and kinds:
         return f" of this kind of cluster, it is one of: {', '.join(kinds)}"
-    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Data, Limits, Reservation)
+    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Kernel, Data, Limits, Reservation)
             for name in part.model_fields}
     close = get_close_matches(key, ours, n=1)
     return f", did you mean {close[0]!r}" if close else ""

@@ -101,3 +101,27 @@ def test_a_reservation_is_in_this_machines_time(tmp_path, start):
     workshop, _ = load(file)
     assert workshop.reservation.start == datetime(2026, 11, 24, 9) and workshop.reservation.end.hour == 17
     assert Workshop.model_validate_json(workshop.model_dump_json()) == workshop
+
+
+@pytest.mark.parametrize(("text", "place", "words"), [
+    ("kernels:\n  - pytorch\n  - sceintific\n", (3, "kernels[1]"), "expected one of: pytorch, scientific"),
+    ("kernels: [pytorch,\n  {name: pytorch, image: true}]\n", (2, "kernels[1]"), "there twice"),
+    ("kernels: [scientific]\n", (1, "kernels"), "'pytorch' is missing"),
+    ("kernels:\n  - {name: pytorch, imgae: true}\n", (2, "kernels[0].imgae"), "did you mean 'image'"),
+])
+def test_a_mistake_in_kernels_is_named(tmp_path, text, place, words):
+    file = tmp_path / "workshop.yml"
+    file.write_text(text)
+    with pytest.raises(Problems) as caught:
+        load(file)
+    problem, = caught.value.problems
+    assert (problem.line, problem.field) == place and words in problem.message
+
+
+def test_a_kernel_is_a_name_or_says_more(tmp_path):
+    file = tmp_path / "workshop.yml"
+    file.write_text("kernels: [pytorch, {name: scientific, image: true}]\n")
+    assert [(kernel.name, kernel.image) for kernel in load(file)[0].kernels] == [
+        ("pytorch", False), ("scientific", True)]
+    file.write_text("")
+    assert [(kernel.name, kernel.image) for kernel in load(file)[0].kernels] == [("pytorch", False)]
