@@ -96,6 +96,15 @@ def test_a_failing_submit(new_spawner, commands, answer):
         assert "Invalid account" in problem.value.message and "sbatch: error" not in problem.value.message
 
 
+def test_a_submit_without_an_answer_is_no_refusal(new_spawner, commands):
+    """test_submit_failure, when slurmctld is away: nothing was said about the job."""
+    commands.answers["sbatch"] = [(1, "", "sbatch: error: Batch job submission failed: Unable to contact slurm "
+                                          "controller (connect failure)")]
+    with pytest.raises(SpawnProblem) as problem:
+        start(new_spawner(), commands)
+    assert problem.value.message.startswith("The cluster does not answer. Nothing was started")
+
+
 @pytest.mark.parametrize("gone", [None, "FAILED"])
 def test_a_job_that_ends_while_it_is_pending(new_spawner, commands, gone):
     """test_submit_pending_fails"""

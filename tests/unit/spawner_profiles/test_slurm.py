@@ -12,9 +12,8 @@ from spawner_profiles.slurm import (
     parse_nodes,
     parse_queue,
     private_name,
-    refusal,
-    waiting_words,
 )
+from spawner_profiles.slurm_words import refusal, waiting_words
 
 QUEUE = """\
 12|ada|RUNNING|gpu|m-gpu1|2026-11-21T12:00:00|None
