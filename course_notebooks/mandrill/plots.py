@@ -125,6 +125,20 @@ def worst(faces: pd.DataFrame, predicted, count: int = 10) -> Picture:
     return Picture(figure)
 
 
+def speed(sizes, seconds: dict) -> Picture:
+    """Time (seconds, one list a name) against the size of the work, both axes logarithmic."""
+    figure = Figure(figsize=(6.4, 3), dpi=96, layout="constrained")
+    axis = figure.subplots()
+    for (name, values), colour in zip(seconds.items(), (BLUE, RED, GREY)):
+        axis.plot(sizes, [1000 * value for value in values], marker="o", markersize=4, color=colour, label=name)
+    axis.set(xscale="log", yscale="log")
+    axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.minorticks_off()
+    axis.legend(frameon=False, fontsize=9)
+    _tidy(axis, "side of the square of numbers", "time (milliseconds)")
+    return Picture(figure)
+
+
 def _wanted_if_any(rows: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
     """The wanted rows, or all of them where none is wanted."""
     return rows[wanted] if wanted.any() else rows

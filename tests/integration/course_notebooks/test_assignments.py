@@ -54,11 +54,11 @@ def test_the_released_version_fails_exactly_the_exercises(course, assignment, tm
     tests, by_hand = graded_cells(assignment)
     text = course.release(assignment).read_text()
     assert "HIDDEN TESTS" not in text and "SOLUTION" not in text
-    errors, _ = course.look(assignment, {}, tmp_path)
+    errors = course.look(assignment, {}, tmp_path)
     exercises = set(course.solved(assignment)) - set(by_hand)
     assert set(errors) >= set(tests)
     assert set(errors) - set(tests) <= exercises
-    graded = course.grade(assignment, "untouched", {})
+    graded = course.grade(assignment, "untouched", {}, quick=True)
     assert set(graded.scores.values()) == {0}
     assert not graded.waiting
 
@@ -68,7 +68,7 @@ def test_half_of_it_earns_half(course, assignment):
     solved = course.solved(assignment)
     exercises = [id_ for id_ in solved if id_ not in by_hand]
     done = exercises[::2]
-    graded = course.grade(assignment, "half", {id_: solved[id_] for id_ in done})
+    graded = course.grade(assignment, "half", {id_: solved[id_] for id_ in done}, quick=True)
     exercise = exercise_of(assignment)
     expected = {id_: points(cell) if exercise[id_] in done else 0 for id_, cell in tests.items()}
     assert {id_: graded.scores[id_] for id_ in tests} == expected
@@ -85,8 +85,8 @@ def test_each_wrong_answer_costs_its_points_and_no_others(course, assignment, tm
     for number, together in enumerate(zip_longest(*by_exercise.values())):
         together = [wrong for wrong in together if wrong]
         answers = solved | {wrong.exercise: wrong.answer for wrong in together}
-        seen, _ = course.look(assignment, answers, tmp_path / str(number))
-        graded = course.grade(assignment, f"wrong-{number}", answers)
+        seen = course.look(assignment, answers, tmp_path / str(number), quick=True)
+        graded = course.grade(assignment, f"wrong-{number}", answers, quick=True)
         failed = {id_ for id_ in tests if graded.scores[id_] == 0}
         assert failed == {id_ for wrong in together for id_ in wrong.shown | wrong.hidden}, graded.errors
         assert set(seen) & set(tests) == {id_ for wrong in together for id_ in wrong.shown}, seen
