@@ -125,6 +125,28 @@ def worst(faces: pd.DataFrame, predicted, count: int = 10) -> Picture:
     return Picture(figure)
 
 
+def row(faces: pd.DataFrame, count: int = 6) -> Picture:
+    """The first photos of the table side by side, with individual and day."""
+    some = faces.iloc[:count]
+    figure = new_figure(faces, 1.6 * count, 2.1)
+    for axis, (_, photo) in zip(np.atleast_1d(figure.subplots(1, count)), some.iterrows()):
+        _no_ticks(axis)
+        axis.imshow(read_photo(photo["photo"], 128))
+        axis.set_title(f"{photo['individual']}, {photo['shot']}", fontsize=8.5)
+    return Picture(figure)
+
+
+def bars(values: dict[str, float], label: str) -> Picture:
+    """One horizontal bar a name."""
+    figure = Figure(figsize=(6.4, 0.5 + 0.4 * len(values)), dpi=96, layout="constrained")
+    axis = figure.subplots()
+    drawn = axis.barh(list(values), list(values.values()), color=BLUE)
+    axis.bar_label(drawn, fmt="%.3g", padding=3, fontsize=9)
+    axis.invert_yaxis()
+    _tidy(axis, label, "")
+    return Picture(figure)
+
+
 def speed(sizes, seconds: dict) -> Picture:
     """Time (seconds, one list a name) against the size of the work, both axes logarithmic."""
     figure = Figure(figsize=(6.4, 3), dpi=96, layout="constrained")
