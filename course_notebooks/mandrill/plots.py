@@ -141,7 +141,7 @@ def bars(values: dict[str, float], label: str) -> Picture:
     figure = Figure(figsize=(6.4, 0.5 + 0.4 * len(values)), dpi=96, layout="constrained")
     axis = figure.subplots()
     drawn = axis.barh(list(values), list(values.values()), color=BLUE)
-    axis.bar_label(drawn, fmt="%.3g", padding=3, fontsize=9)
+    axis.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=9)
     axis.invert_yaxis()
     _tidy(axis, label, "")
     return Picture(figure)

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the kernel's Python")
 
+import h5py
 import numpy as np
 import torch
 from mandrill import memory, plots, storage
@@ -26,6 +27,14 @@ def test_all_ways_give_the_same_photos(photos, tmp_path):
     shuffled = list(storage.read_hdf5(plain, seed=1))
     assert not np.array_equal(np.stack(shuffled), wanted)
     assert sorted(map(bytes, shuffled)) == sorted(map(bytes, wanted))
+
+
+def test_a_watched_table_counts_the_lines_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["lines"] = np.arange(20).reshape(10, 2)
+        watched = storage.Watched(file["lines"])
+        assert watched[3].tolist() == [6, 7] and watched[[1, 4]].shape == (2, 2) and len(watched[2:6]) == 4
+        assert watched.read == 7 and len(watched) == 10
 
 
 def test_a_pretended_gpu_returns_at_once_and_takes_its_time():
