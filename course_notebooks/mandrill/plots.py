@@ -136,6 +136,18 @@ def row(faces: pd.DataFrame, count: int = 6) -> Picture:
     return Picture(figure)
 
 
+def saliency(faces: pd.DataFrame, importance: np.ndarray) -> Picture:
+    """Photos above, and below them how much each dot counts: `importance`, of shape (photos, height, width)."""
+    figure = new_figure(faces, 1.6 * len(faces), 3.7)
+    axes = np.reshape(figure.subplots(2, len(faces)), (2, len(faces)))
+    for column, (path, weights) in enumerate(zip(faces["photo"], importance)):
+        axes[0, column].imshow(read_photo(path, 128))
+        axes[1, column].imshow(weights, cmap="inferno", vmax=np.quantile(weights, 0.99))
+    for axis in axes.ravel():
+        _no_ticks(axis)
+    return Picture(figure)
+
+
 def bars(values: dict[str, float], label: str) -> Picture:
     """One horizontal bar a name."""
     figure = Figure(figsize=(6.4, 0.5 + 0.4 * len(values)), dpi=96, layout="constrained")

@@ -35,6 +35,7 @@ def run(script: str | Path, *arguments: object, seconds: float = 10) -> str:
 
     Raises AssertionError with the script's own message when it fails, or when it runs for longer than ``seconds``.
     """
+    __tracebackhide__ = True  # people need the message, not these lines
     try:
         result = subprocess.run(["bash", str(script), *map(str, arguments)], capture_output=True, text=True,
                                 timeout=seconds, stdin=subprocess.DEVNULL, errors="replace")

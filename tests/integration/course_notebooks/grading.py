@@ -14,8 +14,6 @@ from traitlets.config import Config, PyFileConfigLoader
 
 SOURCE = Path(__file__).parents[3] / "course_notebooks/source"
 CELL_SECONDS = 180
-#: The code cell with all imports.
-FIRST_CELL = "start"
 
 
 def assignments() -> list[str]:
@@ -82,13 +80,13 @@ class Course:
     def answered(self, assignment: str, answers: dict[str, str], quick: bool = False):
         """The released notebook with these answers in it; exercises that are not named stay as released.
 
-        `quick` empties the code cells that only show something: no exercise needs more than the first cell.
+        `quick` empties the code cells that only show something: no exercise needs more than the first one, the imports.
         """
         notebook = nbformat.read(self.release(assignment), as_version=4)
         if quick:
-            for cell in notebook.cells:
-                if cell.cell_type == "code" and cell.id != FIRST_CELL and "nbgrader" not in cell.metadata:
-                    cell.source = ""
+            shows = [cell for cell in notebook.cells if cell.cell_type == "code" and "nbgrader" not in cell.metadata]
+            for cell in shows[1:]:
+                cell.source = ""
         known = {cell.id: cell for cell in notebook.cells if is_solution(cell)}
         for id_, text in answers.items():
             known[id_].source = text

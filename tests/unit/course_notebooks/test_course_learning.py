@@ -167,6 +167,7 @@ def figures(photos):
     return {
         "faces": plots.faces_by_age(photos), "ages": plots.ages(some),
         "scatter": plots.predicted_against_true(some, guess), "worst": plots.worst(some, guess, 7),
+        "saliency": plots.saliency(some.iloc[:2], np.random.default_rng(0).random((2, 8, 8))),
         "bands": plots.error_by_age(some, metrics.mae_by_age(guess, some["age_years"])), "curve": training.curve(),
     }
 
