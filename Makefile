@@ -7,7 +7,7 @@ SUDO = $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=http_proxy,https_pro
 OPTIONS = --root $(ROOT) $(if $(PORT),--port $(PORT)) $(if $(CPU_NODES),--cpu-nodes $(CPU_NODES)) \
           $(if $(WORKSHOP),--workshop $(abspath $(WORKSHOP)))
 
-.PHONY: help up down status test bench-start lock
+.PHONY: help up down status test test-long bench-start lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ status: ## what runs, who has a server, what is free
 
 test: ## all tests: unit, integration, browser, deployment
 	@$(SUDO) sh tests/run.sh
+
+test-long: ## what `make test` leaves out for its time: OAR, other Slurms, kernel images, every notebook
+	@$(SUDO) env KINDS="clusters course" sh tests/run.sh
 
 bench-start: ## a class starts: ours beside stock batchspawner; 25 minutes. BENCH="--people 20 --skip-real" for a look
 	@$(SUDO) sh tests/benchmarks/start/run.sh $(BENCH)

@@ -1,7 +1,9 @@
 #!/bin/sh
 # All tests, kind by kind, on a fresh Debian 12: installs what they need, brings a platform of their own up (its
 # root, port, nodes and accounts are apart from any other's) and takes it away again. Run by `make test`, as root.
-# KINDS="unit browser" picks; MANDRILLHUB_TEST_ROOT and MANDRILLHUB_TEST_PORT move it.
+# KINDS="unit browser" picks; MANDRILLHUB_TEST_ROOT and MANDRILLHUB_TEST_PORT move it. `make test-long` runs the kinds
+# that need more time: other clusters (OAR, a Slurm with accounting, a Slurm of somebody else, kernels in images), and
+# every notebook of the course through nbgrader.
 set -u
 cd "$(dirname "$0")/.."
 export MANDRILLHUB_TEST_ROOT="${MANDRILLHUB_TEST_ROOT:-/var/tmp/mh-test}"
@@ -10,6 +12,8 @@ KINDS=${KINDS:-unit integration browser deployment}
 ROOT=$MANDRILLHUB_TEST_ROOT
 OPT=$ROOT/opt/mandrillhub
 PYTHON=$OPT/tests/bin/python
+OTHER_CLUSTERS="tests/integration/oar tests/integration/test_slurm_accounting.py
+  tests/integration/test_existing_slurm.py tests/integration/test_images.py tests/browser/test_oar_walk.py"
 failed=""
 umask 022
 
@@ -28,12 +32,17 @@ remove_people() {
   done
 }
 
+packages_of() { # a file that tells that they are there, Debian packages...
+  [ ! -e "$1" ] || return 0
+  shift && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "$@" >/dev/null || exit 1
+}
+
 title "installing"
 sh hub/bootstrap.sh "$ROOT" || exit 1
-[ -x /usr/bin/chromium ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-  apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core git >/dev/null; } || exit 1
-[ -d /usr/share/modules ] && [ -x /usr/bin/setfacl ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-  apt-get install -qq -y --no-install-recommends environment-modules acl >/dev/null; } || exit 1
+packages_of /usr/bin/chromium chromium fonts-dejavu-core git
+packages_of /usr/share/modules environment-modules
+packages_of /usr/bin/setfacl acl
 [ -x "$PYTHON" ] || "$OPT/uv/bin/uv" venv --quiet --python /usr/bin/python3 "$OPT/tests" || exit 1
 "$OPT/uv/bin/uv" pip sync --quiet --python "$PYTHON" --require-hashes tests/requirements.lock || exit 1
 packages=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -65,13 +74,18 @@ for kind in $KINDS; do
       run "unit, course" env PYTHONPATH="$packages:course_notebooks" PYTHONDONTWRITEBYTECODE=1 \
         "$ROOT/srv/mandrillhub/kernels/pytorch/bin/python" -m pytest --confcutdir tests/unit/course_notebooks \
         tests/unit/course_notebooks ;;
-    integration)
-      run "integration" "$PYTHON" -m pytest tests/integration --ignore tests/integration/course_notebooks
+    integration | browser)
+      run "$kind" "$PYTHON" -m pytest "tests/$kind" --ignore tests/integration/course_notebooks \
+        $(for path in $OTHER_CLUSTERS; do echo "--ignore $path"; done) ;;
+    deployment) run "deployment" "$PYTHON" -m pytest tests/deployment ;;
+    clusters)
+      packages_of /usr/sbin/slurmdbd slurmdbd mariadb-server
+      run "clusters" "$PYTHON" -m pytest $OTHER_CLUSTERS ;;
+    course)
       # The server's environment has nbgrader, as in production; pytest comes after all that it has.
-      run "integration, course" env JUPYTER_PATH="$ROOT/srv/mandrillhub/jupyter" "$OPT/server/bin/python" -c \
+      run "course" env JUPYTER_PATH="$ROOT/srv/mandrillhub/jupyter" "$OPT/server/bin/python" -c \
         "import sys; sys.path.append('$packages'); import pytest; sys.exit(pytest.main(sys.argv[1:]))" \
         --confcutdir tests/integration/course_notebooks tests/integration/course_notebooks ;;
-    browser | deployment) run "$kind" "$PYTHON" -m pytest "tests/$kind" ;;
     *) echo "unknown kind of tests: $kind" >&2 && exit 2 ;;
   esac
 done

@@ -17,9 +17,6 @@ from spawner_profiles.slurm import Slurm
 from tests.integration import embedded
 from tests.integration.embedded import Instance, accounts, until
 
-pytestmark = pytest.mark.skipif(not (shutil.which("slurmdbd") and shutil.which("mariadbd")),
-                                reason="needs slurmdbd and mariadb-server")
-
 CONF = """
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
