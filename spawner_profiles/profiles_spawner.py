@@ -168,6 +168,7 @@ class ProfileSpawner(ProfilesSpawner):
     # -- how it ended -----------------------------------------------------------------------------------
 
     def _note_end(self, reason: str, at: float | None, node: str = "") -> None:
+        self._loaded = False  # JupyterHub polls once more while it cleans up; that is no news
         self._end = {"reason": reason, "at": at, "node": node, "profile": (self.user_options or {}).get("profile")}
         self._revoke_tokens()
 
