@@ -56,8 +56,8 @@ def test_a_swap_that_is_refused_lands_on_the_start_page(platform, visitor, ada, 
     swap = guest.page.get_by_role("button", name="Take CPU notebook instead")
     expect(swap).to_be_visible(timeout=25_000)
     # the profile is no longer offered at the moment of the click
-    guest.page.evaluate("HTMLFormElement.prototype.submit = ((send) => function () {"
-                        "this.elements.profile.value = 'gone'; send.call(this); })(HTMLFormElement.prototype.submit)")
+    guest.page.evaluate("() => { const send = HTMLFormElement.prototype.submit; HTMLFormElement.prototype.submit = "
+                        "function () { this.elements.profile.value = 'gone'; send.call(this); }; }")
     swap.click()
     expect(guest.page.get_by_role("alert")).to_contain_text("there is no profile 'gone'", timeout=20_000)
     expect(guest.page.get_by_role("button", name=re.compile("Start"))).not_to_have_count(0)
@@ -87,15 +87,14 @@ def test_a_scheduler_that_falls_silent_loses_nobody(platform, visitor, ada, bela
 def test_the_place_in_line_is_told(platform, visitor, ada):
     """The page, with the events that spawner_profiles/progress.py makes of a full line."""
     guest = log_in(platform, visitor, "mh-ada")
-    events = [{"progress": 5, "phase": "in_line", "position": 7, "seconds": 4,
-               "message": "Your start is number 7 in line; about 4 s"}]
-    guest.page.route("**/progress?*", lambda route: route.fulfill(
-        content_type="text/event-stream", body="".join(f"data: {json.dumps(event)}\n\n" for event in events)))
+    event = {"progress": 5, "phase": "in_line", "position": 7, "seconds": 4,
+             "message": "Your start is number 7 in line; about 4 s"}
+    guest.page.add_init_script("window.EventSource = class { close() {} constructor() { setTimeout(() => "
+                               f"this.onmessage({{data: JSON.stringify({json.dumps(event)})}}), 100); }} }}")
     press(guest, "small")
     expect(shown(guest)).to_contain_text("your start is number 7 in line; about 4 s")
     expect(guest.page.locator("[data-step=submitted]")).to_contain_text("number 7")
     guest.keep("waiting-in-line")
-    guest.page.unroute("**/progress?*")
 
 
 @pytest.mark.timeout(300)
