@@ -129,6 +129,7 @@ def test_a_server_that_is_gone_at_a_later_poll(new_spawner, commands):
     spawner = new_spawner(running_poll_seconds=0)
     start(spawner, commands)
     commands.squeue(None)
+    spawner.scheduler.jobs.forget()
     assert poll(spawner) == 1 and spawner.job_id == "" and spawner.get_state() == {}
 
 
@@ -137,6 +138,7 @@ def test_a_silent_scheduler_is_unknown(new_spawner, commands):
     commands.squeue("RUNNING")
     spawner = new_spawner(running_poll_seconds=0)
     start(spawner, commands)
+    spawner.scheduler.jobs.forget()
     commands.squeue("SILENT")
     assert poll(spawner) is None
     assert asyncio.run(spawner.query_job_status()) is JobStatus.UNKNOWN and spawner.job_id == "12345"
