@@ -75,7 +75,7 @@ def test_from_the_login_to_the_notebook_and_out_again(platform, visitor, ada, be
 
     oar.stop_database()
     try:
-        expect(status).to_contain_text("The scheduler does not answer", timeout=20_000)
+        expect(status).to_contain_text("The cluster does not answer right now. Nothing is lost", timeout=20_000)
         guest.keep("oar-silent")
         until(lambda: bela.get("/hub/mandrillhub/capacity").json()["gpu"]["free"] is None)
         assert code(bela, "print(6 * 7)") == "42", "who has a server works on"
