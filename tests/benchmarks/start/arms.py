@@ -6,6 +6,7 @@ import asyncio
 import re
 import statistics
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -49,11 +50,12 @@ async def _hub(bench: Bench, arm: str, form: dict | None, count: int, servers: s
         for person in everybody:
             await person.log_in(bench.password)
         # No arm is charged for what it does once.
+        begin = time.time()
         await first.press_start(form)
-        assert not first.saw, f"{arm}: not even one server starts: {first.saw}"
+        assert not first.saw, f"{arm}: not even one server starts: {first.saw}{_last_words(bench, first, begin)}"
         _, spent = await _counted(bench, count, lambda index: people[index].press_start(form))
         seconds = [person.seconds for person in people if person.seconds is not None]
-        saw = Counter(person.saw + _last_words(bench, person) for person in people if person.saw)
+        saw = Counter(person.saw + _last_words(bench, person, begin) for person in people if person.saw)
         row = _row(arm, servers, count, seconds, saw, spent)
         for person in people:
             assert person.saw or await person.visit(), f"{arm}: the server of {person.login} does not answer"
@@ -67,9 +69,11 @@ async def _hub(bench: Bench, arm: str, form: dict | None, count: int, servers: s
         await leave(everybody)
 
 
-def _last_words(bench: Bench, person: Person) -> str:
-    """What the job of a start that failed wrote last, numbers aside: the same for many, one hopes."""
-    logs = sorted((bench.layout.homes / person.login).glob("*.log"), key=lambda log: log.stat().st_mtime)
+def _last_words(bench: Bench, person: Person, since: float) -> str:
+    """What the job of a start that failed wrote last, numbers aside: the same for many, one hopes. Who was refused at
+    once has had no job ``since``, but perhaps one of an earlier measurement."""
+    logs = sorted((log for log in (bench.layout.homes / person.login).glob("*.log") if log.stat().st_mtime > since),
+                  key=lambda log: log.stat().st_mtime)
     lines = logs[-1].read_text(errors="replace").split("\n") if logs else []
     return "".join(f" (job: {re.sub('[0-9]+', 'N', line[:120])})" for line in [line for line in lines if line][-1:])
 

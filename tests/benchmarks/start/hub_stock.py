@@ -39,3 +39,9 @@ c.Spawner.environment = {"SLURM_CONF": str(layout.slurm_conf)}  # not in /etc, w
 if command := json.loads(os.environ["BENCH_COMMAND"]):
     c.Spawner.cmd = command
     c.BatchSpawnerBase.batchspawner_singleuser_cmd = ""  # the stub reports its port itself
+else:  # sudo resets PATH, so the programs are named in full, as sites do
+    programs = os.environ["PATH"].split(":")[0]
+    c.Spawner.cmd = [f"{programs}/jupyterhub-singleuser"]
+    # Its port is reported before the server listens, and with the default of 30 s all of 20 failed on 2 cores.
+    c.Spawner.http_timeout = 120
+    c.BatchSpawnerBase.batchspawner_singleuser_cmd = f"{programs}/batchspawner-singleuser"
