@@ -23,7 +23,9 @@ work=$(mktemp -d "$DIR/.work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/lists/partial" "$work/archives/partial"
 : >"$work/status"
-echo "deb [arch=amd64 signed-by=$KEYS] http://deb.debian.org/debian sid main" >"$work/sources.list"
+# The mirror that this machine has Debian from.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $VERSION_CODENAME" "Created-By: Packages" | head -n 1)
+echo "deb [arch=amd64 signed-by=$KEYS] ${mirror:?no Debian mirror in the sources of apt} sid main" >"$work/sources.list"
 cat >"$work/apt.conf" <<CONF
 Dir::Etc::SourceList "$work/sources.list";
 Dir::Etc::SourceParts "-";
