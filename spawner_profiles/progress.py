@@ -25,6 +25,9 @@ def describe(job_id: str, job: Job | None, silent: bool, listening: bool, place:
             return event | {"message": f"Your start is number {position} in line"}
         seconds = math.ceil(place.seconds)
         return event | {"seconds": seconds, "message": f"Your start is number {position} in line; about {seconds} s"}
+    if job_id and listening:  # perhaps before the scheduler was asked at all
+        return {"job_id": job_id, "progress": 90, "phase": "connecting",
+                "message": "JupyterLab answers; connecting you"} | ({"node": job.node} if job and job.node else {})
     if not job_id or (job is None and not silent):
         return {"progress": 10, "phase": "submitted", "message": "Sending your job to the cluster"}
     event: dict[str, Any] = {"job_id": job_id}
@@ -35,11 +38,8 @@ def describe(job_id: str, job: Job | None, silent: bool, listening: bool, place:
         event |= {"progress": 25, "phase": "queued", "reason": job.reason, "position": job.position,
                   "message": f"Job {job_id} is in the queue: {job.reason} (place {job.position})"}
         return event | ({"expected_start": job.expected_start} if job.expected_start else {})
-    event["node"] = job.node
-    if not listening:
-        return event | {"progress": 60, "phase": "starting",
-                        "message": f"Job {job_id} runs on {job.node}; JupyterLab is starting"}
-    return event | {"progress": 90, "phase": "connecting", "message": "JupyterLab answers; connecting you"}
+    return event | {"node": job.node, "progress": 60, "phase": "starting",
+                    "message": f"Job {job_id} runs on {job.node}; JupyterLab is starting"}
 
 
 def duration(seconds: float) -> str:

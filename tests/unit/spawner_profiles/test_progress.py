@@ -39,3 +39,9 @@ def test_in_line_the_place_is_told_and_the_time_once_it_is_known():
 def test_durations_are_for_people():
     assert [duration(seconds) for seconds in (0, 45, 60, 600, 7200, 5400)] == [
         "0 s", "45 s", "1 min", "10 min", "2 h", "1 h 30 min"]
+
+
+def test_a_server_that_listens_is_told_though_the_scheduler_was_not_asked_or_is_silent():
+    for silent in (False, True):
+        event = describe("12", None, silent=silent, listening=True)
+        assert event["phase"] == "connecting" and event["progress"] == 90 and "node" not in event
