@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from hub import grading
+from hub.grading import config
 from hub.layout import Layout
 from hub.problems import Stop
 from hub.workshop import Workshop
@@ -28,7 +28,7 @@ EMBEDDED = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "s
 #: Server extensions that every start of JupyterLab would pay for: nobody here uses them, or spawner_profiles.grading
 #: loads them when somebody does.
 UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim", *(
-    f"nbgrader.server_extensions.{name}" for name in grading.EXTENSIONS["instructors"]))
+    f"nbgrader.server_extensions.{name}" for name in config.EXTENSIONS["instructors"]))
 SOURCE = Path(__file__).resolve().parent.parent
 
 
@@ -75,7 +75,7 @@ def server(layout: Layout, uv: Path) -> bool:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             changed = True
-    return grading.write(layout) or changed
+    return config.write(layout) or changed
 
 
 def proxy(layout: Layout) -> bool:

@@ -9,9 +9,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from hub import culling, database, grading, pages, roster
+from hub import culling, database, pages, roster
 from hub.backend import Backend, backend
 from hub.files import write_file
+from hub.grading import config
 from hub.layout import Layout
 from hub.login import UnixAuthenticator
 from hub.ports import Ports
@@ -123,7 +124,7 @@ def _jobs(c, layout: Layout, running: Running, its: Backend) -> None:
         "LANG": "C.UTF-8",
         **its.environment,
         "JUPYTER_PATH": str(layout.jupyter),
-        "JUPYTER_CONFIG_PATH": partial(grading.config_path, layout),
+        "JUPYTER_CONFIG_PATH": partial(config.config_path, layout),
         "MANDRILL_DATA": str(running.data),
     }
     # Their own copy, once: what a person changed or deleted is never overwritten.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from hub import grading
+from hub.grading import config as grading
 from hub.layout import Layout
 from tests.live import REPOSITORY, ROOT
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hub import grading
+from hub.grading import config as grading
 from hub.layout import Layout
 
 

@@ -1,0 +1,1 @@
+"""nbgrader on the platform: who may do what, the exchange, and grading as jobs of the cluster."""
