@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 from pathlib import Path
 
 from spawner_profiles.problems import SpawnProblem
-from spawner_profiles.scheduler import run_command
+from spawner_profiles.scheduler import as_account, run_command
 
 #: In the home, which all nodes see; for nobody but the user.
 FOLDER = ".mandrillhub/ssl"
@@ -23,12 +22,11 @@ async def give(user: str, paths: dict[str, str]) -> dict[str, str]:
     JupyterHub's own way for local servers does, and then gives away what it finds there.
     """
     account = pwd.getpwnam(user)
-    groups = os.getgrouplist(user, account.pw_gid)
     given = {}
     for name, path in paths.items():
         code, _, err = await run_command(
-            "sh", "-c", WRITE, "sh", name, stdin=Path(path).read_text(), cwd=account.pw_dir, user=account.pw_uid,
-            group=account.pw_gid, extra_groups=groups, env={"PATH": "/usr/bin:/bin"})
+            *as_account(account), "sh", "-c", WRITE, "sh", name, stdin=Path(path).read_text(), cwd=account.pw_dir,
+            env={"PATH": "/usr/bin:/bin"})
         if code:
             raise SpawnProblem(f"The server's key could not be written to ~/{FOLDER}: {err.strip()}",
                                reason="no-key", status_code=500)

@@ -21,7 +21,7 @@ from spawner_profiles.oar_records import ours, parse_jobs
 from spawner_profiles.oar_resources import Holder, Properties, capacity_of, holder, up
 from spawner_profiles.oar_submit import PLAIN_PATH, SILENT, SUBMIT, header_options, job_file, refusal
 from spawner_profiles.profiles import Profile
-from spawner_profiles.scheduler import Scheduler, run_command
+from spawner_profiles.scheduler import Scheduler, as_account, run_command
 
 
 class Oar(Scheduler):
@@ -50,7 +50,6 @@ class Oar(Scheduler):
         command to everyone. The file deletes itself when it starts.
         """
         account = pwd.getpwnam(user)
-        groups = os.getgrouplist(user, account.pw_gid)
         name = f"job-{uuid.uuid4().hex}"
         path = f"{account.pw_dir}/{private_file.FOLDER}/{name}"
         options = header_options(script)
@@ -59,10 +58,9 @@ class Oar(Scheduler):
                 raise SubmitRefused(f"OAR cannot take the path {word!r}; it may have letters, digits and ._-+@% only")
         arguments = [word for option in options for word in option]
         code, out, err = await run_command(
-            "sh", "-c", SUBMIT, "sh", name, *arguments, "-d", account.pw_dir, path,
-            stdin=job_file(script, path, environment), cwd=account.pw_dir, user=account.pw_uid, group=account.pw_gid,
-            extra_groups=groups, timeout=self.patience, env={
-                "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": account.pw_dir, "USER": user})
+            *as_account(account), "sh", "-c", SUBMIT, "sh", name, *arguments, "-d", account.pw_dir, path,
+            stdin=job_file(script, path, environment), cwd=account.pw_dir, timeout=self.patience,
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": account.pw_dir, "USER": user})
         found = re.search(r"^OAR_JOB_ID=(\d+)$", out, re.MULTILINE)
         if found:  # also when oarsub then ends with 9, OAR's server being away: the job waits in the database
             return found[1]

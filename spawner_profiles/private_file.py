@@ -11,7 +11,7 @@ import pwd
 import re
 import shlex
 
-from spawner_profiles.scheduler import run_command
+from spawner_profiles.scheduler import as_account, run_command
 
 #: In a home. Also how our jobs are told from all others where jobs are files (OAR).
 FOLDER = ".mandrillhub"
@@ -53,5 +53,4 @@ rm -f -- {file}; chmod 700 -- {folder}
 
 async def remove(path: str, user: str) -> None:
     """Delete a file as ``user``: where the path comes from the scheduler, it is what the user once wrote."""
-    account = pwd.getpwnam(user)
-    await run_command("rm", "-f", "--", path, cwd="/", user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+    await run_command(*as_account(pwd.getpwnam(user)), "rm", "-f", "--", path, cwd="/")

@@ -28,7 +28,8 @@ def home(tmp_path, monkeypatch):
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     for folder in [tmp_path, *list(tmp_path.parents)[:2]]:
         folder.chmod(0o755)
-    account = SimpleNamespace(pw_uid=nobody.pw_uid, pw_gid=nobody.pw_gid, pw_dir=str(home), pw_shell="/bin/sh")
+    account = SimpleNamespace(pw_name="nobody", pw_uid=nobody.pw_uid, pw_gid=nobody.pw_gid, pw_dir=str(home),
+                              pw_shell="/bin/sh")
     monkeypatch.setattr(certificates.pwd, "getpwnam", lambda name: account)
     return home
 
