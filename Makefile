@@ -27,11 +27,11 @@ down: ## stop what `make up` started; homes and the database stay
 status: ## what runs, who has a server, what is free
 	@$(SUDO) $(MANDRILLHUB) status --root $(ROOT)
 
-test: ## all tests: unit, integration, browser, deployment
+test: ## all tests: unit, course, integration, browser, deployment
 	@$(SUDO) sh tests/run.sh
 
-test-long: ## what `make test` leaves out for its time: OAR, other Slurms, kernel images, every notebook
-	@$(SUDO) env KINDS="clusters course" sh tests/run.sh
+test-long: ## what `make test` leaves out for its time: OAR, other Slurms, kernel images, killed hubs and jobs
+	@$(SUDO) env KINDS="clusters faults" sh tests/run.sh
 
 bench-start: ## a class starts: ours beside stock batchspawner; 25 minutes. BENCH="--people 20 --skip-real" for a look
 	@$(SUDO) sh tests/benchmarks/start/run.sh $(BENCH)

@@ -3,17 +3,19 @@
 # root, port, nodes and accounts are apart from any other's) and takes it away again. Run by `make test`, as root.
 # KINDS="unit browser" picks; MANDRILLHUB_TEST_ROOT and MANDRILLHUB_TEST_PORT move it. `make test-long` runs the kinds
 # that need more time: other clusters (OAR, a Slurm with accounting, a Slurm of somebody else, kernels in images), and
-# every notebook of the course through nbgrader.
+# a hub and jobs that are killed at any moment.
 set -u
 cd "$(dirname "$0")/.."
 export MANDRILLHUB_TEST_ROOT="${MANDRILLHUB_TEST_ROOT:-/var/tmp/mh-test}"
 export MANDRILLHUB_TEST_PORT="${MANDRILLHUB_TEST_PORT:-18000}"
-KINDS=${KINDS:-unit integration browser deployment}
+KINDS=${KINDS:-unit course integration browser deployment}
 ROOT=$MANDRILLHUB_TEST_ROOT
 OPT=$ROOT/opt/mandrillhub
 PYTHON=$OPT/tests/bin/python
 OTHER_CLUSTERS="tests/integration/oar tests/integration/test_slurm_accounting.py
   tests/integration/test_existing_slurm.py tests/integration/test_images.py tests/browser/test_oar_walk.py"
+FAULTS="tests/integration/test_durable.py tests/integration/test_ended.py tests/integration/test_restart.py
+  tests/integration/test_reservation.py tests/integration/test_internal_ssl.py"
 failed=""
 umask 022
 
@@ -75,9 +77,10 @@ for kind in $KINDS; do
         "$ROOT/srv/mandrillhub/kernels/pytorch/bin/python" -m pytest --confcutdir tests/unit/course_notebooks \
         tests/unit/course_notebooks ;;
     integration | browser)
-      run "$kind" "$PYTHON" -m pytest "tests/$kind" --ignore tests/integration/course_notebooks \
-        $(for path in $OTHER_CLUSTERS; do echo "--ignore $path"; done) ;;
+      run "$kind" "$PYTHON" -m pytest --durations 10 "tests/$kind" --ignore tests/integration/course_notebooks \
+        $(for path in $OTHER_CLUSTERS $FAULTS; do echo "--ignore $path"; done) ;;
     deployment) run "deployment" "$PYTHON" -m pytest tests/deployment ;;
+    faults) run "faults" "$PYTHON" -m pytest $FAULTS ;;
     clusters)
       packages_of /usr/sbin/slurmdbd slurmdbd mariadb-server
       run "clusters" "$PYTHON" -m pytest $OTHER_CLUSTERS ;;
