@@ -21,12 +21,19 @@ def linear(train: pd.DataFrame, test: pd.DataFrame, side: int = 12, penalty: flo
     `side` is the thumbnail's side in pixels; `penalty` keeps the weights small. Ages below
     0 are set to 0.
     """
-    pixels, ages = thumbnails(train, side), train["age_years"].to_numpy()
-    centre, middle = pixels.mean(axis=0), ages.mean()
-    spread = pixels.std(axis=0) + 1e-6
-    x = (pixels - centre) / spread
+    return ridge(thumbnails(train, side), train["age_years"].to_numpy(), thumbnails(test, side), penalty)
+
+
+def ridge(known: np.ndarray, ages: np.ndarray, new: np.ndarray, penalty: float) -> np.ndarray:
+    """Ages of `new`: a weighted sum of its columns, the weights learnt from `known`, one row a photo in both.
+
+    `penalty` keeps the weights small. Ages below 0 are set to 0.
+    """
+    centre, middle = known.mean(axis=0), ages.mean()
+    spread = known.std(axis=0) + 1e-6
+    x = (known - centre) / spread
     weights = np.linalg.solve(x.T @ x + penalty * len(x) / 100 * np.eye(x.shape[1]), x.T @ (ages - middle))
-    return np.clip((thumbnails(test, side) - centre) / spread @ weights + middle, 0, None)
+    return np.clip((new - centre) / spread @ weights + middle, 0, None)
 
 
 def most_similar(train: pd.DataFrame, test: pd.DataFrame, side: int = 16) -> np.ndarray:
