@@ -88,6 +88,8 @@ def predicted_against_true(faces: pd.DataFrame, predicted) -> Picture:
             axis.scatter(true[of_sex], np.asarray(predicted)[of_sex], s=9, alpha=0.5, color=colour, label=name,
                          linewidths=0)
     axis.set(xlim=(0, end), ylim=(0, end), aspect="equal")
+    for side in (axis.xaxis, axis.yaxis):
+        side.get_major_locator().set_params(integer=True)
     axis.set_title(f"mean absolute error {mae(predicted, true):.2f} years", fontsize=11)
     axis.legend(frameon=False, fontsize=9, markerscale=2)
     _tidy(axis, "true age (years)", "predicted age (years)")
@@ -167,6 +169,7 @@ def speed(sizes, seconds: dict) -> Picture:
         axis.plot(sizes, [1000 * value for value in values], marker="o", markersize=4, color=colour, label=name)
     axis.set(xscale="log", yscale="log")
     axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
     axis.legend(frameon=False, fontsize=9)
     _tidy(axis, "side of the square of numbers", "time (milliseconds)")

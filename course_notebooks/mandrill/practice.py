@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 _MARKER = ".mandrill-practice"
+_UNTOUCHED = "raise NotImplementedError()"  # where an answer belongs, nbgrader puts this
 _PHOTOS = ("one.jpg", "two.jpg", "2014/three.jpg", "2014/four.jpg", "2014/five.jpg", "2015/june/six.jpg",
            "2015/june/seven.jpg")
 _OTHERS = {"photos/notes.txt": "one.jpg is blurred\n", "data/faces.csv": "Id,Photo_Name\n1,one.jpg\n",
@@ -33,9 +34,15 @@ def make(folder: str | Path = "practice") -> Path:
 def run(script: str | Path, *arguments: object, seconds: float = 10) -> str:
     """What a bash script prints, without the blanks around it.
 
-    Raises AssertionError with the script's own message when it fails, or when it runs for longer than ``seconds``.
+    Raises AssertionError where there is no script yet, with the script's own message when it fails, or when it runs for
+    longer than ``seconds``.
     """
     __tracebackhide__ = True  # people need the message, not these lines
+    if not Path(script).is_file():
+        raise AssertionError(f"there is no {script} yet: run the cell above, whose first line is %%writefile {script}")
+    if _UNTOUCHED in Path(script).read_text(errors="replace"):
+        raise AssertionError(f"{script} holds no answer yet: put your own lines in place of {_UNTOUCHED}, "
+                             "and run that cell again")
     try:
         result = subprocess.run(["bash", str(script), *map(str, arguments)], capture_output=True, text=True,
                                 timeout=seconds, stdin=subprocess.DEVNULL, errors="replace")

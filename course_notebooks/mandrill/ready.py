@@ -19,13 +19,15 @@ class Readiness:
 
     @contextmanager
     def check(self, topic: str, number: int = 1) -> Iterator[None]:
-        """Run the lines of a ``with`` as one check: it passed when they raise nothing. Errors go on as they were."""
+        """Run the lines of a ``with`` as one check: it passed, and prints ✓, when they raise nothing. Errors go on as
+        they were."""
         results = self.results[topic]
         if number not in results:
             raise KeyError(f"{topic} has no check {number}")
         results[number] = False
         yield
         results[number] = True
+        print("✓")
 
     @property
     def score(self) -> tuple[int, int]:

@@ -60,7 +60,12 @@ def test_a_script_runs_with_its_arguments_and_says_what_is_wrong(tmp_path):
     script = tmp_path / "script.sh"
     script.write_text('echo " $1 "\n')
     assert practice.run(script, "a b") == "a b"
-    script.write_text("raise NotImplementedError()\n")
+    with pytest.raises(AssertionError, match=r"there is no .*absent\.sh yet: .*%%writefile"):
+        practice.run(tmp_path / "absent.sh")
+    script.write_text("# YOUR CODE HERE\nraise NotImplementedError()\n")
+    with pytest.raises(AssertionError, match=r"script\.sh holds no answer yet"):
+        practice.run(script)
+    script.write_text("echo (\n")
     with pytest.raises(AssertionError, match=r"script\.sh failed .*syntax error"):
         practice.run(script)
     script.write_text("sleep 5\n")
@@ -68,13 +73,14 @@ def test_a_script_runs_with_its_arguments_and_says_what_is_wrong(tmp_path):
         practice.run(script, seconds=0.2)
 
 
-def test_readiness_counts_what_passed():
+def test_readiness_counts_what_passed(capsys):
     ready = Readiness(shell=2, keys=1)
     with ready.check("shell", 1):
         pass
+    assert capsys.readouterr().out == "✓\n"
     with pytest.raises(AssertionError, match="as it was"), ready.check("shell", 2):
         raise AssertionError("as it was")
-    assert ready.score == (1, 3)
+    assert capsys.readouterr().out == "" and ready.score == (1, 3)
     assert repr(ready).splitlines() == ["shell        ✓ ✗", "keys         ·", "1 / 3"]
     with ready.check("shell", 2):
         pass
