@@ -20,6 +20,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 _CELL = re.compile(r"^<!-- (\S+) ([0-9a-f]{8}) -->\n", re.MULTILINE)
+# French puts a blank before these marks, where a line must not break. Catalogues have plain blanks, easy to type.
+_CODE_OR_BLANK = re.compile(r"`[^`]*`|^    .*$|(?<=[^\s|]) (?=[:;?!»])|(?<=«) |(?<=\d) (?=\d{3})", re.MULTILINE)
 
 
 class CatalogueError(Exception):
@@ -43,6 +45,11 @@ def read(catalogue: Path) -> dict[str, tuple[str, str]]:
     return {cell: (mark, text.strip("\n")) for cell, mark, text in zip(parts[1::3], parts[2::3], parts[3::3])}
 
 
+def unbroken(text: str) -> str:
+    """The text with no-break spaces where French typography has them; code stays as it is."""
+    return _CODE_OR_BLANK.sub(lambda found: found[0] if found[0] != " " else "\N{NO-BREAK SPACE}", text)
+
+
 def translated(notebook: dict, catalogue: Path) -> dict:
     """The notebook in the catalogue's language. CatalogueError unless all cells are there and up to date."""
     english, found = prose(notebook), read(catalogue)
@@ -52,8 +59,9 @@ def translated(notebook: dict, catalogue: Path) -> dict:
               for cell, (mark, _) in found.items() if cell in english and mark != digest(english[cell])]
     if wrong:
         raise CatalogueError(f"{catalogue}: " + "; ".join(wrong))
-    cells = [cell | {"source": found[cell["id"]][1].splitlines(keepends=True)} if cell["id"] in english else cell
-             for cell in notebook["cells"]]
+    typeset = unbroken if catalogue.parent.name == "fr" else str
+    cells = [cell | {"source": typeset(found[cell["id"]][1]).splitlines(keepends=True)}
+             if cell["id"] in english else cell for cell in notebook["cells"]]
     return notebook | {"cells": cells}
 
 

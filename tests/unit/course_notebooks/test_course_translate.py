@@ -37,6 +37,16 @@ def test_what_does_not_fit_is_named(tmp_path, text, complaint):
         translate.translated(NOTEBOOK, catalogue(tmp_path, text))
 
 
+def test_french_marks_stay_on_their_line_and_code_as_it_is(tmp_path):
+    folder = tmp_path / "fr"
+    folder.mkdir()
+    text = "Prêt ? « Non » : `a ? b : c` compte.\n\n    vous : « ici »\n\n| : | fin |\n`x` : 29 495\n"
+    path = catalogue(folder, f"<!-- title {translate.digest('# Hello' + chr(10) + 'you')} -->\n{text}")
+    french = "".join(translate.translated(NOTEBOOK, path)["cells"][0]["source"])
+    assert french.replace("\xa0", "_") == ("Prêt_? «_Non_»_: `a ? b : c` compte.\n\n    vous : « ici »\n\n"
+                                           "| : | fin |\n`x`_: 29_495")
+
+
 @pytest.mark.parametrize("path", sorted((translate.HERE / "translations").rglob("*.md")), ids=lambda path: path.stem)
 def test_each_catalogue_fits_its_notebook_and_keeps_its_code(path):
     (source,) = (translate.HERE / "source" / path.stem).glob("*.ipynb")
