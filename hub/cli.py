@@ -100,7 +100,7 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
     with step("Debian packages" + (": Slurm, munge" if cluster else "")) as outcome:
         outcome["changed"] = install.debian_packages(embedded=bool(cluster))
     with step("notebook server: JupyterLab (0.4 GB)") as outcome:
-        outcome["changed"] = install.server(layout, uv)
+        outcome["changed"] = install.server(layout, uv, workshop.language)
     with step("proxy") as outcome:
         outcome["changed"] = install.proxy(layout)
     for kernel in workshop.kernels:

@@ -29,6 +29,8 @@ EMBEDDED = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "s
 #: loads them when somebody does.
 UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim", *(
     f"nbgrader.server_extensions.{name}" for name in config.EXTENSIONS["instructors"]))
+#: JupyterLab's names of our languages.
+LOCALES = {"fr": "fr_FR"}
 SOURCE = Path(__file__).resolve().parent.parent
 
 
@@ -45,11 +47,13 @@ def debian_packages(embedded: bool) -> bool:
     return True
 
 
-def server(layout: Layout, uv: Path) -> bool:
-    """The notebook server's environment, set up for a class."""
+def server(layout: Layout, uv: Path, language: str) -> bool:
+    """The notebook server's environment, set up for a class. ``language`` is JupyterLab's default."""
     environment = layout.opt / "server"
     changed = _sync(environment, SOURCE / "hub/environments/server.lock", uv)
-    if not list(environment.glob("lib/python*/site-packages/mandrillhub-*.dist-info")):
+    # The entry point that JupyterLab finds our translations by is in there since it exists.
+    installed = environment.glob("lib/python*/site-packages/mandrillhub-*.dist-info/entry_points.txt")
+    if not any("jupyterlab.locale" in file.read_text() for file in installed):
         # Editable: nodes run the same files as the hub, and import spawner_profiles.singleuser alone of them.
         _run([uv, "pip", "install", "--quiet", "--python", environment / "bin/python", "--no-deps",
               "--no-build-isolation", "--editable", SOURCE], "adding the job's start script")
@@ -60,14 +64,16 @@ def server(layout: Layout, uv: Path) -> bool:
         (f"spawner_profiles.{name}" for name in ("singleuser", "timeleft", "grading")), True)
     extensions |= dict.fromkeys(UNUSED_EXTENSIONS, False)
     changed |= _copy(SOURCE / "spawner_profiles/lab", environment / "share/jupyter/labextensions/mandrillhub")
+    # Nobody in a class should be asked about newsletters and updates.
+    overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    if language != "en":
+        overrides["@jupyterlab/translation-extension:plugin"] = {"locale": LOCALES[language]}
     for name, settings in {
         "etc/jupyter/jupyter_server_config.json": {
             # A login shell would reset PATH, and the course's Python with it.
             "ServerApp": {"jpserver_extensions": extensions, "terminado_settings": {"shell_command": ["/bin/bash"]}},
             "KernelSpecManager": {"ensure_native_kernel": False}},
-        # Nobody in a class should be asked about newsletters and updates.
-        "share/jupyter/lab/settings/overrides.json": {
-            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}},
+        "share/jupyter/lab/settings/overrides.json": overrides,
     }.items():
         text = json.dumps(settings, indent=1) + "\n"
         file = environment / name

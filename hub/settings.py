@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from hub import culling, database, pages, roster
+from hub import culling, database, pages, roster, translations
 from hub.backend import Backend, backend
 from hub.files import write_file
 from hub.grading import config
@@ -19,6 +19,7 @@ from hub.ports import Ports
 from hub.running import Running
 from spawner_profiles import api, reaper
 from spawner_profiles.profiles_spawner import ProfileSpawner, availability
+from spawner_profiles.words import _
 
 #: Where a person's copy of the course lies in their home.
 COURSE = "mandrill"
@@ -35,6 +36,7 @@ def secret(directory: Path, name: str) -> str:
 
 def configure(c, layout: Layout, running: Running) -> None:
     """Assemble the hub: address and proxy, people, profiles and jobs, pages."""
+    translations.speak(running.workshop.language)
     its = backend(layout, running.workshop.cluster)
     its.job_class.scheduler = its.scheduler
     api.install()
@@ -44,7 +46,9 @@ def configure(c, layout: Layout, running: Running) -> None:
     _network(c, layout, running, its)
     _people(c, layout, running)
     limits = running.workshop.limits
+    # The defaults of workshop.yml have translations; what an admin wrote stays as it is.
     catalog = [profile.model_copy(update={
+        "title": _(profile.title), "description": _(profile.description),
         "emulated": bool(profile.gpus) and running.emulated,
         "queue_wait": profile.queue_wait or limits.queue_wait,
         "idle": culling.idle_limit(profile.gpus, profile.idle, limits.idle, limits.idle_gpu)})
@@ -53,9 +57,9 @@ def configure(c, layout: Layout, running: Running) -> None:
     c.ProfileSpawner.catalog = catalog
     c.Spawner.options_form = pages.profile_cards
     pages.configure(
-        c, title=running.workshop.title, subtitle=running.workshop.subtitle, catalog=catalog,
+        c, title=_(running.workshop.title), subtitle=_(running.workshop.subtitle), catalog=catalog,
         availability=partial(availability, its.scheduler, catalog),
-        notice="GPUs are emulated: no GPU on this machine" if running.emulated else "")
+        notice=_("GPUs are emulated: no GPU on this machine") if running.emulated else "")
 
 
 def _watch_commands_without_threads() -> None:

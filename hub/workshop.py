@@ -20,6 +20,7 @@ from hub.people import Person, read_people
 from hub.problems import Problem, Problems
 from kernels import build as kernels
 from spawner_profiles.profiles import DURATION, Profile
+from spawner_profiles.words import N_
 
 #: The kernel that the course's notebooks name.
 COURSE_KERNEL = "pytorch"
@@ -80,10 +81,11 @@ class Reservation(Part):
 
 
 DEFAULT_PROFILES = (
-    Profile(key="cpu", title="CPU notebook", partition="cpu", cpus=2, memory=2048,
-            description="For reading, plotting and small models. Starts at once on most days."),
-    Profile(key="gpu", title="GPU notebook", partition="gpu", cpus=2, memory=4096, gpus=1, walltime=timedelta(hours=2),
-            description="One GPU to yourself, for training. Stop it when you are done: others wait for it."),
+    Profile(key="cpu", title=N_("CPU notebook"), partition="cpu", cpus=2, memory=2048,
+            description=N_("For reading, plotting and small models. Starts at once on most days.")),
+    Profile(key="gpu", title=N_("GPU notebook"), partition="gpu", cpus=2, memory=4096, gpus=1,
+            walltime=timedelta(hours=2),
+            description=N_("One GPU to yourself, for training. Stop it when you are done: others wait for it.")),
 )
 
 
@@ -97,9 +99,9 @@ def _default_profiles(earlier: dict[str, Any]) -> tuple[Profile, ...]:
 class Workshop(Part):
     """workshop.yml."""
 
-    title: str = Field("Deep learning on a GPU cluster", min_length=1, max_length=80)
-    subtitle: str = Field("Predict a mandrill's age from a photo", max_length=160)
-    language: Literal["en"] = "en"
+    title: str = Field(N_("Deep learning on a GPU cluster"), min_length=1, max_length=80)
+    subtitle: str = Field(N_("Predict a mandrill's age from a photo"), max_length=160)
+    language: Literal["en", "fr"] = "en"
     port: int = Field(8000, ge=1024, le=65000, description="of the address that people open; the next 40 are ours")
     listen: str = Field("127.0.0.1", description="address the proxy listens on; 0.0.0.0 for a class")
     cluster: Cluster = EmbeddedCluster()

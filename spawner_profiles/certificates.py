@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.scheduler import as_account, run_command
+from spawner_profiles.words import _
 
 #: In the home, which all nodes see; for nobody but the user.
 FOLDER = ".mandrillhub/ssl"
@@ -24,11 +25,11 @@ async def give(user: str, paths: dict[str, str]) -> dict[str, str]:
     account = pwd.getpwnam(user)
     given = {}
     for name, path in paths.items():
-        code, _, err = await run_command(
+        code, _out, err = await run_command(
             *as_account(account), "sh", "-c", WRITE, "sh", name, stdin=Path(path).read_text(), cwd=account.pw_dir,
             env={"PATH": "/usr/bin:/bin"})
         if code:
-            raise SpawnProblem(f"The server's key could not be written to ~/{FOLDER}: {err.strip()}",
-                               reason="no-key", status_code=500)
+            raise SpawnProblem(_("The server's key could not be written to {folder}: {why}").format(
+                folder=f"~/{FOLDER}", why=err.strip()), reason="no-key", status_code=500)
         given[name] = f"{account.pw_dir}/{FOLDER}/{name}"
     return given

@@ -22,6 +22,7 @@ from spawner_profiles.jobs import Job, Phase, SchedulerSilent, SubmitRefused
 from spawner_profiles.known_job import KnownJob
 from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.progress import describe, duration
+from spawner_profiles.words import _
 
 #: A SpawnProblem's reason.
 SILENT = "scheduler-silent"
@@ -81,13 +82,15 @@ class JobSpawner(KnownJob):
             self.job_id = await self.scheduler.submit(script, self.user.name, self.get_env())
         except SchedulerSilent as error:
             # Should it have taken the job all the same, the reaper finds it by its mark.
-            raise SpawnProblem("The cluster does not answer. Nothing was started; try again in a minute.",
+            raise SpawnProblem(_("The cluster does not answer. Nothing was started; try again in a minute."),
                                reason=SILENT, log_message=str(error), status_code=503) from None
         except SubmitRefused as error:
-            raise SpawnProblem(f"The cluster refused the job: {error}", reason="refused", status_code=503) from None
+            raise SpawnProblem(_("The cluster refused the job: {why}").format(why=error),
+                               reason="refused", status_code=503) from None
         except KeyError:
-            raise SpawnProblem(f"{self.user.name} has no account on this cluster; ask your instructor.",
-                                 reason="no-account", status_code=403) from None
+            raise SpawnProblem(
+                _("{name} has no account on this cluster; ask your instructor.").format(name=self.user.name),
+                reason="no-account", status_code=403) from None
         self.submitted_at, self._listed_from = time.time(), time.monotonic()
         await self.remember()
         self.log.info("Submitted job %s for %s: profile %s", self.job_id, self._log_name, self.req_profile)
@@ -142,11 +145,14 @@ class JobSpawner(KnownJob):
                 runs_since = runs_since or time.monotonic()
                 if not self._port_reported.is_set() and time.monotonic() - runs_since > self.boot_seconds:
                     raise SpawnProblem(await self._with_log(
-                        f"Your job {job.id} runs on {job.node}, but its server did not start in "
-                        f"{duration(self.boot_seconds)}. The job was cancelled."), reason="timeout", status_code=500)
+                        _("Your job {job_id} runs on {node}, but its server did not start in {time}. "
+                          "The job was cancelled.").format(job_id=job.id, node=job.node,
+                                                           time=duration(self.boot_seconds))),
+                        reason="timeout", status_code=500)
             if job and job.phase is Phase.ENDED:  # why is known only then, not yet while it ends
                 raise SpawnProblem(await self._with_log(
-                    f"Your job {job.id} ended before the server was ready: {job.reason}."),
+                    _("Your job {job_id} ended before the server was ready: {reason}.").format(
+                        job_id=job.id, reason=job.reason)),
                     reason="job-ended", status_code=500)
             if job and job.phase is Phase.RUNNING and self._port_reported.is_set():
                 return await self._now_ready(self.address or job.node)
@@ -162,8 +168,9 @@ class JobSpawner(KnownJob):
         allowed = int(self.req_queue_wait_s)
         if allowed and self.submitted_at and time.time() - self.submitted_at > allowed:
             raise SpawnProblem(
-                f"Your job waited for {duration(allowed)}, which is as long as one of {self.req_title} may wait: "
-                f"{job.reason}. It was cancelled. Choose a machine that is free, or try again later.",
+                _("Your job waited for {time}, which is as long as one of {profile} may wait: {reason}. "
+                  "It was cancelled. Choose a machine that is free, or try again later.").format(
+                    time=duration(allowed), profile=self.req_title, reason=job.reason),
                 reason="queue-wait", status_code=503)
 
     async def _with_log(self, told: str) -> str:
@@ -173,7 +180,10 @@ class JobSpawner(KnownJob):
             "tail", "-n", "3", f"{account.pw_dir}/{self.req_logfile}", cwd="/", user=account.pw_uid,
             group=account.pw_gid, extra_groups=[], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
         log = (await tail.communicate())[0].decode(errors="replace").strip()
-        return f"{told} Its log is ~/{self.req_logfile}{': ' + log if log else '.'}"
+        where = f"~/{self.req_logfile}"
+        if log:
+            return _("{told} Its log is {file}: {log}").format(told=told, file=where, log=log)
+        return _("{told} Its log is {file}.").format(told=told, file=where)
 
     async def stop(self, now: bool = False) -> None:
         """Cancel the job and wait until no process of it is left.

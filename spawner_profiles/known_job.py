@@ -16,6 +16,7 @@ from traitlets import Integer, Unicode
 
 from spawner_profiles.jobs import Job, Phase, SchedulerSilent
 from spawner_profiles.scheduler import Scheduler
+from spawner_profiles.words import _
 
 #: What survives a restart of the hub, beside batchspawner's job_id.
 STATE = {"req_mark", "token_hash", "port", "ready", "submitted_at"}
@@ -92,7 +93,7 @@ class KnownJob(BatchSpawnerBase):
         if self.scheduler.jobs.asked < self._listed_from:
             return None
         if found is None or found.user != self.user.name:
-            found = Job(self.job_id, self.user.name, Phase.ENDED, reason="the cluster does not know it any more")
+            found = Job(self.job_id, self.user.name, Phase.ENDED, reason=_("the cluster does not know it any more"))
         if self.job and not found.node:
             found = replace(found, node=self.job.node)
         self.job = found
@@ -117,7 +118,7 @@ class KnownJob(BatchSpawnerBase):
 
     async def _until_ended(self, job: Job) -> Job:
         """Why a job ended is known only when it has; it takes as long as its processes. At most 12 s, then as is."""
-        for _ in range(24):
+        for _look in range(24):
             if job.phase is Phase.ENDED:
                 break
             await asyncio.sleep(self.poll_seconds / 2)

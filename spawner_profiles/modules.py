@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from spawner_profiles.words import _
+
 #: Where the two are made known to shells. A job's shell is no login shell, and may not have read them.
 INITS = ("00-modulepath", "modules", "lmod", "z00_lmod")
 
@@ -14,13 +16,15 @@ def loading(modules: str) -> str:
     if not modules:
         return ""
     names = " ".join(map(shlex.quote, modules.split()))
+    failed = _("The module {module} of this profile cannot be loaded on {node}.").format(
+        module="$name", node="$(uname -n)")
     # Neither is written for set -eu.
     return f"""set +eu
 for init in {" ".join(INITS)}; do
   type module >/dev/null 2>&1 || [ ! -r "/etc/profile.d/$init.sh" ] || . "/etc/profile.d/$init.sh"
 done
 for name in {names}; do
-  module load "$name" || {{ echo "The module $name of this profile cannot be loaded on $(uname -n)."; exit 1; }}
+  module load "$name" || {{ echo "{failed}"; exit 1; }}
 done
 set -eu
 """

@@ -22,6 +22,7 @@ from spawner_profiles.oar_resources import Holder, Properties, capacity_of, hold
 from spawner_profiles.oar_submit import PLAIN_PATH, SILENT, SUBMIT, header_options, job_file, refusal
 from spawner_profiles.profiles import Profile
 from spawner_profiles.scheduler import Scheduler, as_account, run_command
+from spawner_profiles.words import _
 
 
 class Oar(Scheduler):
@@ -55,7 +56,9 @@ class Oar(Scheduler):
         options = header_options(script)
         for word in [path, *(value for option, value in options if option in ("-O", "-E"))]:
             if not PLAIN_PATH.fullmatch(word):
-                raise SubmitRefused(f"OAR cannot take the path {word!r}; it may have letters, digits and ._-+@% only")
+                raise SubmitRefused(
+                    _("OAR cannot take the path {path}; it may have letters, digits and {signs} only").format(
+                        path=repr(word), signs="._-+@%"))
         arguments = [word for option in options for word in option]
         code, out, err = await run_command(
             *as_account(account), "sh", "-c", SUBMIT, "sh", name, *arguments, "-d", account.pw_dir, path,
@@ -67,7 +70,8 @@ class Oar(Scheduler):
         await private_file.remove(path, user)  # should OAR have taken the job after all, it ends at once
         if SILENT.search(out + err):
             raise SchedulerSilent(err.strip())
-        raise SubmitRefused(refusal(out + "\n" + err) or f"oarsub ended with {code}")
+        raise SubmitRefused(refusal(out + "\n" + err)
+                            or _("{command} ended with {code}").format(command="oarsub", code=code))
 
     async def list_jobs(self) -> dict[str, Job]:
         """Our jobs, and what waits before them. One that OAR submitted again has the id under which we know it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from spawner_profiles.jobs import Job, Phase
 from spawner_profiles.private_file import FOLDER
+from spawner_profiles.words import N_, _
 
 #: OAR's state to our phase.
 PHASES = {
@@ -30,11 +31,11 @@ CAPPED = "gpus_of_a_person"
 RESUBMIT_GRACE = 15
 #: An event of an ended job, in words. The first that is found counts: OAR kills for many reasons, and always by FRAG.
 ENDED = {
-    "WALLTIME": "its time was over",
-    "BESTEFFORT_KILL": "a job of higher priority took its place",
-    **dict.fromkeys(RESUBMITS, "its node failed"),
-    "EXTERMINATE_JOB": "its node failed",
-    "FRAG_JOB_REQUEST": "it was cancelled",
+    "WALLTIME": N_("its time was over"),
+    "BESTEFFORT_KILL": N_("a job of higher priority took its place"),
+    **dict.fromkeys(RESUBMITS, N_("its node failed")),
+    "EXTERMINATE_JOB": N_("its node failed"),
+    "FRAG_JOB_REQUEST": N_("it was cancelled"),
 }
 
 
@@ -100,26 +101,26 @@ def _reason(record: dict[str, Any], phase: Phase, place: int | None, enough: boo
     message = record["message"] or ""
     if phase is Phase.PENDING:
         if record["state"] == "Hold":
-            return "it is on hold"
+            return _("it is on hold")
         if place is None:
-            return "its node is being prepared"
+            return _("its node is being prepared")
         if (enough and CAPPED in record["types"]) or ("quota" in message and "quota_ok" not in message):
-            return "you already hold as much as one person may"
+            return _("you already hold as much as one person may")
         if "no_matching_slot" in message and any(each.startswith("inner=") for each in record["types"]):
-            return "its reservation does not last as long, or has no such node"
+            return _("its reservation does not last as long, or has no such node")
         if record["scheduledStart"]:
-            return "others are before you" if place > 1 else "all nodes that fit are busy"
+            return _("others are before you") if place > 1 else _("all nodes that fit are busy")
         if message and not message.startswith("R="):  # "R=1,W=0:10:0,J=B" only repeats the request
-            return f"OAR says: {message}"
-        return "the nodes that fit are down or reserved" if "Karma" in message \
-            else "the scheduler has not looked at it yet"
+            return _("OAR says: {message}").format(message=message)
+        return _("the nodes that fit are down or reserved") if "Karma" in message \
+            else _("the scheduler has not looked at it yet")
     if phase is not Phase.ENDED:
         return ""
     events = _events(record)
     for event, words in ENDED.items():
         if event in events:
-            return words
+            return _(words)
     status = record["exit_code"]
     if status:  # a wait status: the exit code is in its upper byte, a signal in its lower
-        return "its script failed" if status >> 8 else f"signal {status & 127} ended it"
-    return "it ended by itself" if record["state"] == "Terminated" else "OAR ended it with an error"
+        return _("its script failed") if status >> 8 else _("signal {number} ended it").format(number=status & 127)
+    return _("it ended by itself") if record["state"] == "Terminated" else _("OAR ended it with an error")

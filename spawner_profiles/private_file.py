@@ -12,6 +12,7 @@ import re
 import shlex
 
 from spawner_profiles.scheduler import as_account, run_command
+from spawner_profiles.words import _
 
 #: In a home. Also how our jobs are told from all others where jobs are files (OAR).
 FOLDER = ".mandrillhub"
@@ -43,8 +44,10 @@ def reading(path: str) -> str:
     """Shell lines with which a job reads its file and deletes it. No other person's file passes for it, and the folder
     is closed if it was opened meanwhile."""
     file, folder = shlex.quote(path), shlex.quote(path.rpartition("/")[0])
+    missing = _("The file that this job needs is not in {folder} (any more). Start it anew.").format(
+        folder=f"~/{FOLDER}")
     return f"""if [ ! -O {file} ] || [ -L {file} ]; then
-  echo "The file that this job needs is not in ~/{FOLDER} (any more). Start it anew."; exit 1
+  echo "{missing}"; exit 1
 fi
 . {file}
 rm -f -- {file}; chmod 700 -- {folder}

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from spawner_profiles.words import _, decimal
+
 
 def _megabytes(value: Any) -> Any:
     """'2G' or '512M' (as Slurm writes them), or a number of megabytes."""
@@ -86,7 +88,9 @@ class Profile(BaseModel):
 
     @property
     def memory_text(self) -> str:
-        return f"{self.memory / 1024:g} GB" if self.memory >= 1024 else f"{self.memory} MB"
+        if self.memory >= 1024:
+            return _("{size} GB").format(size=decimal(self.memory / 1024))
+        return _("{size} MB").format(size=self.memory)
 
     @property
     def walltime_text(self) -> str:
@@ -108,9 +112,10 @@ def choose(profiles: Iterable[Profile], options: dict[str, Any]) -> Profile:
     profiles = list(profiles)
     extra = sorted(set(options) - {"profile"})
     if extra:
-        raise Refused(f"{', '.join(extra)}: cannot be chosen; the only option is `profile`")
+        raise Refused(_("{options}: cannot be chosen; the only option is `profile`").format(options=", ".join(extra)))
     wanted = options.get("profile", profiles[0].key)
     for profile in profiles:
         if profile.key == wanted:
             return profile
-    raise Refused(f"there is no profile {wanted!r}; choose one of: {', '.join(p.key for p in profiles)}")
+    raise Refused(_("there is no profile {name}; choose one of: {names}").format(
+        name=repr(wanted), names=", ".join(p.key for p in profiles)))

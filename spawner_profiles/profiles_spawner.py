@@ -21,6 +21,7 @@ from spawner_profiles.problems import SpawnProblem
 from spawner_profiles.profiles import Profile, Refused, choose
 from spawner_profiles.scheduler import Scheduler
 from spawner_profiles.slurm_job import SlurmJobSpawner
+from spawner_profiles.words import _
 
 
 def job_options(profile: Profile) -> dict[str, str]:
@@ -158,7 +159,7 @@ class ProfileSpawner(ProfilesSpawner):
             return 1
         status = await child.poll()
         if child.ended:
-            self._note_end(child.ended.reason or "its job ended", child.ended_at, child.ended.node)
+            self._note_end(child.ended.reason or _("its job ended"), child.ended_at, child.ended.node)
             child.ended = None
         return status
 
@@ -190,7 +191,7 @@ class ProfileSpawner(ProfilesSpawner):
             return None
         when = self._end["at"] and datetime.fromtimestamp(self._end["at"])
         if when:
-            when = when.strftime("%H:%M" if when.date() == datetime.now().date() else "%H:%M on %d %B")
+            when = when.strftime("%H:%M" if when.date() == datetime.now().date() else _("%H:%M on %d %B"))
         return self._end | {"when": when}
 
     def get_state(self) -> dict[str, Any]:
@@ -219,7 +220,7 @@ class ProfileSpawner(ProfilesSpawner):
     async def _progress(self):
         """The job's own events; one of ours if the page asks before there is a job."""
         if self.child_spawner is None:
-            yield {"progress": 5, "phase": "submitted", "message": "Preparing your job"}
+            yield {"progress": 5, "phase": "submitted", "message": _("Preparing your job")}
         while self.child_spawner is None:
             await asyncio.sleep(0.1)
         async for event in self.child_spawner.progress():

@@ -7,6 +7,7 @@ from typing import Any
 
 from spawner_profiles.admission import Place
 from spawner_profiles.jobs import Job, Phase
+from spawner_profiles.words import _
 
 
 def describe(job_id: str, job: Job | None, silent: bool, listening: bool, place: Place | None = None
@@ -22,24 +23,28 @@ def describe(job_id: str, job: Job | None, silent: bool, listening: bool, place:
     if not job_id and place and (position := place.position):
         event = {"progress": 5, "phase": "in_line", "position": position}
         if not place.seconds or place.seconds < 1:
-            return event | {"message": f"Your start is number {position} in line"}
+            return event | {"message": _("Your start is number {position} in line").format(position=position)}
         seconds = math.ceil(place.seconds)
-        return event | {"seconds": seconds, "message": f"Your start is number {position} in line; about {seconds} s"}
+        about = _("Your start is number {position} in line; about {seconds} s")
+        return event | {"seconds": seconds, "message": about.format(position=position, seconds=seconds)}
     if job_id and listening:  # perhaps before the scheduler was asked at all
         return {"job_id": job_id, "progress": 90, "phase": "connecting",
-                "message": "JupyterLab answers; connecting you"} | ({"node": job.node} if job and job.node else {})
+                "message": _("JupyterLab answers; connecting you")} | ({"node": job.node} if job and job.node else {})
     if not job_id or (job is None and not silent):
-        return {"progress": 10, "phase": "submitted", "message": "Sending your job to the cluster"}
+        return {"progress": 10, "phase": "submitted", "message": _("Sending your job to the cluster")}
     event: dict[str, Any] = {"job_id": job_id}
     if silent or job is None:
-        return event | {"phase": "queued", "silent": True, "reason": "the scheduler does not answer",
-                        "message": f"Job {job_id}: the scheduler does not answer; nothing is lost, we keep asking"}
+        words = _("Job {job_id}: the scheduler does not answer; nothing is lost, we keep asking")
+        return event | {"phase": "queued", "silent": True, "reason": _("the scheduler does not answer"),
+                        "message": words.format(job_id=job_id)}
     if job.phase is Phase.PENDING:
         event |= {"progress": 25, "phase": "queued", "reason": job.reason, "position": job.position,
-                  "message": f"Job {job_id} is in the queue: {job.reason} (place {job.position})"}
+                  "message": _("Job {job_id} is in the queue: {reason} (place {position})").format(
+                      job_id=job_id, reason=job.reason, position=job.position)}
         return event | ({"expected_start": job.expected_start} if job.expected_start else {})
     return event | {"node": job.node, "progress": 60, "phase": "starting",
-                    "message": f"Job {job_id} runs on {job.node}; JupyterLab is starting"}
+                    "message": _("Job {job_id} runs on {node}; JupyterLab is starting").format(
+                        job_id=job_id, node=job.node)}
 
 
 def duration(seconds: float) -> str:

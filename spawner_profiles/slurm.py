@@ -17,7 +17,8 @@ from spawner_profiles import private_file
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent, Shared, SubmitRefused
 from spawner_profiles.profiles import Profile
 from spawner_profiles.scheduler import Scheduler, as_account, run_command
-from spawner_profiles.slurm_words import ENDED, SILENT, refusal, waiting_words
+from spawner_profiles.slurm_words import SILENT, ended_words, refusal, waiting_words
+from spawner_profiles.words import _
 
 #: squeue's %T to our phase; any other state means that the job has ended.
 PHASES = {
@@ -58,7 +59,7 @@ class Slurm(Scheduler):
             await private_file.remove(path, user)
             if SILENT.search(err):
                 raise SchedulerSilent(err.strip())
-            raise SubmitRefused(refusal(err) or f"sbatch ended with {code}")
+            raise SubmitRefused(refusal(err) or _("{command} ended with {code}").format(command="sbatch", code=code))
         self._unread[job_id] = user, path
         return job_id
 
@@ -132,7 +133,7 @@ def parse_queue(text: str) -> dict[str, Job]:
             position = waiting[partition] = waiting.get(partition, 0) + 1
             reason = waiting_words(reason)
         elif phase is Phase.ENDED:
-            reason = ENDED.get(state, state.lower())
+            reason = ended_words(state)
         else:
             reason = ""
         expected = _epoch(start) if phase is Phase.PENDING else None

@@ -2,7 +2,9 @@
 
 `configure` puts them on a JupyterHub configuration; `profile_cards` is the
 spawner's `options_form`.  Every visible string is in `templates/`: the ones
-that a script needs as well are in `templates/mandrillhub/texts.html`.
+that a script needs as well are in `templates/mandrillhub/texts.html`.  All go
+through gettext (`translated.py`): what the hub has told spawner_profiles.words
+before `configure` is the language of all pages.
 
 What a spawner must offer for `profile_cards` and the waiting page:
 
@@ -22,7 +24,10 @@ import hashlib
 import time
 from pathlib import Path
 
+from spawner_profiles import words
+
 from .cards import profile_cards
+from .translated import Translated
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -44,11 +49,13 @@ def configure(
     from .handlers import CapacityHandler, StaticHandler
 
     c.JupyterHub.template_paths = [str(TEMPLATES)]
+    c.JupyterHub.jinja_environment_options = {"extensions": [Translated]}
     c.JupyterHub.logo_file = str(STATIC / "mandrill.svg")
     c.JupyterHub.template_vars.update(
         {
             "workshop": {"title": title, "subtitle": subtitle, "notice": notice},
             "announcement": announcement or "",
+            "language": words.language,
             "pages_version": _fingerprint(STATIC),
             "profile_titles": {profile.key: profile.title for profile in catalog},
             # JupyterHub calls what is callable, at each rendering

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+from .translated import Translated
+
 log = logging.getLogger(__name__)
 
 # A page is worth more than a figure: do not wait longer for the scheduler.
 PATIENCE_S = 3
 
 _templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, extensions=[Translated]
 )
 
 

@@ -67,7 +67,7 @@
   function timeOf(value) {
     const time = new Date(typeof value === "number" ? value * 1000 : value);
     if (Number.isNaN(time.getTime())) return "";
-    return time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+    return time.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
   }
 
   let lastSentence = texts.submitted;
@@ -101,6 +101,7 @@
 
   // JupyterHub puts its own words around a reason
   function plain(text) {
+    if (texts.hub[text]) return texts.hub[text];
     return String(text ?? "")
       .replace(/^Spawn failed:?\s*/, "")
       .replace(/^HTTP \d+: [^(]*\(([^]*)\)$/, "$1")
@@ -112,7 +113,7 @@
   function follow(event) {
     retries = 0;
     if (state === "cancelling" || state === "ready") return;
-    log(event.message);
+    log(event.ready ? texts.ready : plain(event.message));
     if (event.ready) return ready();
     if (event.failed) return failed(reasonOf(event) || plain(event.message));
     if (state === "failed") return;

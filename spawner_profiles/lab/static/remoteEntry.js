@@ -14,11 +14,15 @@
   const END_WARNINGS_S = [15 * 60, 5 * 60];
 
   // -- words --------------------------------------------------------------------------------------------
+  // In the language that the person has chosen in JupyterLab; hub/translations has the catalogue.
   // JupyterLab cuts a notification after 140 characters.
+
+  /** JupyterLab's translator for our texts; set when the extension is activated. */
+  let trans = null;
 
   function duration(seconds) {
     if (seconds < 60) {
-      return 'less than a minute';
+      return trans.__('less than a minute');
     }
     const minutes = Math.round(seconds / 60);
     const hours = Math.floor(minutes / 60);
@@ -26,18 +30,24 @@
     return [hours && `${hours} h`, rest && `${rest} min`].filter(Boolean).join(' ');
   }
 
-  const left = seconds => (seconds > 0 ? `${duration(seconds)} left` : 'time is up');
+  const left = seconds => (seconds > 0 ? trans.__('%1 left', duration(seconds)) : trans.__('time is up'));
 
   const clock = epoch =>
     new Date(epoch * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
 
   const endText = (endsAt, now) =>
-    `Your job ends at ${clock(endsAt)}, in ${duration(endsAt - now)}. Save now: files stay, what kernels ` +
-    'hold in memory is lost. Then start a new server.';
+    trans.__(
+      'Your job ends at %1, in %2. Save now: files stay, what kernels hold in memory is lost. Then start a new server.',
+      clock(endsAt),
+      duration(endsAt - now)
+    );
 
   const idleText = (state, now) =>
-    `Nothing has run here for ${duration(now - state.idle_since)}: this server stops at ` +
-    `${clock(state.idle_since + state.idle_after)} so that others get its place.`;
+    trans.__(
+      'Nothing has run here for %1: this server stops at %2 so that others get its place.',
+      duration(now - state.idle_since),
+      clock(state.idle_since + state.idle_after)
+    );
 
   // -- when to warn -------------------------------------------------------------------------------------
 
@@ -101,8 +111,11 @@
       const seconds = state.ends_at - now();
       text.textContent = left(seconds);
       text.style.fontWeight = seconds < END_WARNINGS_S[0] ? 'bold' : '';
-      item.node.title = `Your job ends at ${clock(state.ends_at)}.` +
-        (state.idle_after ? ` Your server stops earlier when nothing runs for ${duration(state.idle_after)}.` : '');
+      item.node.title = [
+        trans.__('Your job ends at %1.', clock(state.ends_at)),
+        state.idle_after &&
+          trans.__('Your server stops earlier when nothing runs for %1.', duration(state.idle_after))
+      ].filter(Boolean).join(' ');
       item.show();
       warnEnd();
     }
@@ -116,7 +129,7 @@
       dismiss(endNote);
       endNote = Notification.warning(endText(state.ends_at, now()), {
         autoClose: false,
-        actions: [{ label: 'Save all', callback: () => void app.commands.execute('docmanager:save-all') }]
+        actions: [{ label: trans.__('Save all'), callback: () => void app.commands.execute('docmanager:save-all') }]
       });
     }
 
@@ -126,7 +139,7 @@
       if (due && !idleNote) {
         idleNote = Notification.warning(idleText(state, now()), {
           autoClose: false,
-          actions: [{ label: 'I am still here', displayType: 'accent', callback: () => void ask('POST') }]
+          actions: [{ label: trans.__('I am still here'), displayType: 'accent', callback: () => void ask('POST') }]
         });
       } else if (!due && idleNote) {
         dismiss(idleNote);
@@ -179,8 +192,11 @@
   }
 
   async function extension() {
-    const names = ['@jupyterlab/statusbar', '@lumino/widgets', '@jupyterlab/apputils', '@jupyterlab/services'];
-    const [{ IStatusBar }, { Widget }, { Notification }, { ServerConnection }] = await Promise.all(names.map(shared));
+    const names = [
+      '@jupyterlab/statusbar', '@lumino/widgets', '@jupyterlab/apputils', '@jupyterlab/services', '@jupyterlab/translation'
+    ];
+    const [{ IStatusBar }, { Widget }, { Notification }, { ServerConnection }, { ITranslator }] =
+      await Promise.all(names.map(shared));
     return {
       __esModule: true,
       default: [
@@ -188,8 +204,12 @@
           id: 'mandrillhub:time-left',
           description: 'Shows the time left in the job and warns before it ends.',
           autoStart: true,
+          requires: [ITranslator],
           optional: [IStatusBar],
-          activate: (app, statusBar) => activate(app, statusBar, { Widget, Notification, ServerConnection })
+          activate: (app, translator, statusBar) => {
+            trans = translator.load('mandrillhub');
+            activate(app, statusBar, { Widget, Notification, ServerConnection });
+          }
         },
         {
           id: 'mandrillhub:formgrader',
@@ -203,7 +223,13 @@
 
   const modules = {
     './extension': extension,
-    './words': async () => ({ left, duration, clock, endText, idleText, endWarning, idleWarning }) // for tests
+    // for tests
+    './words': async () => ({
+      left, duration, clock, endText, idleText, endWarning, idleWarning,
+      speak: translator => {
+        trans = translator;
+      }
+    })
   };
 
   globalThis._JUPYTERLAB = globalThis._JUPYTERLAB ?? {};

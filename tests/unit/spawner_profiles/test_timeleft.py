@@ -229,12 +229,17 @@ def test_not_while_something_runs_however_silent(server, what):
 # -- the words ------------------------------------------------------------------------------------------
 
 
-def words(expression: str):
-    """Evaluate JavaScript with the words of the JupyterLab extension in scope."""
+def words(expression: str, catalogue: Path | None = None):
+    """Evaluate JavaScript with the words of the JupyterLab extension in scope; with a catalogue, in its language."""
+    texts = json.loads(catalogue.read_text()) if catalogue else {}
     script = f"""
       require({json.dumps(str(LAB / 'static/remoteEntry.js'))});
       globalThis._JUPYTERLAB.mandrillhub.get('./words').then(factory => {{
         const words = factory();
+        const texts = {json.dumps(texts)};
+        words.speak({{  // as JupyterLab's own translator fills in what a text leaves open
+          __: (text, ...values) => (texts[text]?.[0] ?? text).replace(/%(\\d)/g, (_, n) => values[n - 1])
+        }});
         console.log(JSON.stringify({expression}));
       }});"""
     result = subprocess.run([node(), "-e", script], capture_output=True, text=True, env={"TZ": "UTC"})
@@ -252,8 +257,14 @@ def test_the_warnings_say_when_and_fit():
     assert end.startswith("Your job ends at 14:30, in 15 min. Save now")
     idle = words("words.idleText({idle_since: 13.5 * 3600, idle_after: 3600}, 13.5 * 3600 + 3000)")
     assert idle == "Nothing has run here for 50 min: this server stops at 14:30 so that others get its place."
-    # JupyterLab cuts them after 140 characters.
-    assert len(words("words.endText(12 * 3600, 0)")) <= 140 and len(idle) <= 130
+
+
+@pytest.mark.parametrize("catalogue", [None, *(REPOSITORY / "spawner_profiles/locale").rglob("*.json")], ids=str)
+def test_the_warnings_fit(catalogue):
+    """JupyterLab cuts them after 140 characters."""
+    assert len(words("words.endText(12 * 3600, 12 * 3600 - 299)", catalogue)) <= 140
+    assert len(words("words.endText(12 * 3600, 12 * 3600 - 899)", catalogue)) <= 140
+    assert len(words("words.idleText({idle_since: 0, idle_after: 86340}, 86000)", catalogue)) <= 140
 
 
 def test_when_the_warnings_are_due():
