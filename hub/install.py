@@ -51,7 +51,7 @@ def server(layout: Layout, uv: Path, language: str) -> bool:
     """The notebook server's environment, set up for a class. ``language`` is JupyterLab's default."""
     environment = layout.opt / "server"
     changed = _sync(environment, SOURCE / "hub/environments/server.lock", uv)
-    # The entry point that JupyterLab finds our translations by is in there since it exists.
+    # An older installation lacks the entry point by which JupyterLab finds our translations.
     installed = environment.glob("lib/python*/site-packages/mandrillhub-*.dist-info/entry_points.txt")
     if not any("jupyterlab.locale" in file.read_text() for file in installed):
         # Editable: nodes run the same files as the hub, and import spawner_profiles.singleuser alone of them.

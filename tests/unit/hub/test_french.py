@@ -59,6 +59,7 @@ def test_login_and_a_wrong_password(hub):
     ("/hub/home", ["Bonjour student", "Vous n'avez aucune machine en marche", "Se déconnecter"]),
     ("/hub/spawn", ["choisissez une machine", "1 sur 2 de libre, 3 en attente", "Tout est pris : vous seriez en tête",
                     "1 CPU", "sans GPU", "Démarrer", "Chiffres mis à jour toutes les 15 secondes."]),
+    ("/hub/token", ["Demander un nouveau jeton", "dans un jour"]),
     ("/hub/nowhere", ["Cette page n'existe pas", "Erreur 404"]),
     ("/hub/admin", ["Vous n'avez pas accès à cette page"]),
     ("/hub/user/student/lab", ["Votre machine n'est pas en marche"]),

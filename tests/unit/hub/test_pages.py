@@ -105,7 +105,7 @@ def test_start_page_has_the_cards(student, scheduler):
     ("path", "status", "text"),
     [
         ("/hub/home", 200, "You have no machine running"),
-        ("/hub/token", 200, "Request new API token"),
+        ("/hub/token", 200, "Request a new token"),
         ("/hub/nowhere", 404, "There is no such page"),
         ("/hub/admin", 403, "This is not open to you"),
         ("/hub/user/student/lab", 424, "Your machine is not running"),

@@ -13,7 +13,7 @@ from spawner_profiles import words
 
 LANGUAGES = pytest.mark.parametrize("language", LOCALES)
 #: French for a French reader too: `msgstr` may be as `msgid`.
-SAME = {"Actions", "Job {job_id}", "Partition %(name)s", "Notebook CPU"}
+SAME = {"Application", "Actions", "Job {job_id}", "Partition %(name)s", "Notebook CPU"}
 
 
 def strings(message):
