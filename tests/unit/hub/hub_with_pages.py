@@ -154,7 +154,7 @@ def started(folder, language="en"):
         )
         try:
             hub = SimpleNamespace(url=url, state=state)
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60  # a busy machine
             while True:
                 try:
                     if Browser(hub).open("/hub/health")[0] == 200:
