@@ -37,7 +37,6 @@ def run(script: str | Path, *arguments: object, seconds: float = 10) -> str:
     Raises AssertionError where there is no script yet, with the script's own message when it fails, or when it runs for
     longer than ``seconds``.
     """
-    __tracebackhide__ = True  # people need the message, not these lines
     if not Path(script).is_file():
         raise AssertionError(f"there is no {script} yet: run the cell above, whose first line is %%writefile {script}")
     if _UNTOUCHED in Path(script).read_text(errors="replace"):

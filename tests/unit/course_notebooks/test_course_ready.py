@@ -89,6 +89,13 @@ def test_readiness_counts_what_passed(capsys):
         pass
 
 
+def test_a_failed_check_shows_only_the_cells_line_and_the_message(tmp_path):
+    with pytest.raises(AssertionError, match="absent") as failed, Readiness(shell=1).check("shell"):
+        practice.run(tmp_path / "absent.sh")
+    (shown,) = failed.traceback
+    assert shown.name == "test_a_failed_check_shows_only_the_cells_line_and_the_message"
+
+
 def test_readiness_needs_no_torch():
     heavy = "import sys, mandrill.job, mandrill.practice, mandrill.ready; print({'torch', 'numpy'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "set()\n"
