@@ -66,7 +66,9 @@ def lab_file(language: str) -> Path:
 def for_lab(language: str) -> str:
     """The texts of JupyterLab's extension, as it reads them: Jed's format."""
     catalog = read(language)
-    head = {"domain": "mandrillhub", "language": LOCALES[language], "plural_forms": catalog.plural_forms}
+    # Its server says fr_FR, its pages look for fr-FR.
+    head = {"domain": "mandrillhub", "language": LOCALES[language].replace("_", "-"),
+            "plural_forms": catalog.plural_forms}
     texts = {message.id: [message.string] for message in catalog if LAB in {file for file, _ in message.locations}}
     return json.dumps({"": head} | texts, ensure_ascii=False, indent=1) + "\n"
 
