@@ -20,7 +20,7 @@ DRAWING_SHARE = 0.05  # of the time, at most
 
 
 class Live:
-    """Follow a training on `faces` for `epochs` epochs of `batches` batches, `seconds` at most.
+    """Follow a training on `faces` for `epochs` epochs of `batches` batches, `seconds` at most; errors are in `unit`.
 
         with Live(train, epochs=12, batches=len(batches)) as live:
             while live.goes_on():          # one epoch
@@ -33,11 +33,12 @@ class Live:
     machine does fewer epochs instead of keeping you waiting.
     """
 
-    def __init__(self, faces: pd.DataFrame, epochs: int, batches: int, seconds: float = float("inf")):
-        self.faces, self.epochs, self.batches, self.seconds = faces, epochs, batches, seconds
+    def __init__(self, faces: pd.DataFrame, epochs: int, batches: int, seconds: float = float("inf"),
+                 unit: str = "years"):
+        self.faces, self.epochs, self.batches, self.seconds, self.unit = faces, epochs, batches, seconds, unit
         self.done = 0                 # batches so far
-        self.learning: list[tuple[float, float]] = []  # (epoch, error in years), a running mean
-        self.unseen: list[tuple[float, float]] = []    # (epoch, error in years)
+        self.learning: list[tuple[float, float]] = []  # (epoch, error), a running mean
+        self.unseen: list[tuple[float, float]] = []    # (epoch, error)
         self.start = time.monotonic()
         self._next_redraw = 0.0
 
@@ -72,20 +73,20 @@ class Live:
         one_more = self.elapsed / begun if begun else 0
         return self.elapsed + 0.5 * one_more < self.seconds
 
-    def batch(self, error_years: float) -> None:
-        """One batch was learnt, with this mean absolute error in years."""
+    def batch(self, error: float) -> None:
+        """One batch was learnt, with this mean error."""
         self.done += 1
-        last = self.learning[-1][1] if self.learning else error_years
-        self.learning.append((self.done / self.batches, 0.9 * last + 0.1 * error_years))
+        last = self.learning[-1][1] if self.learning else error
+        self.learning.append((self.done / self.batches, 0.9 * last + 0.1 * error))
         now = time.monotonic()
         if now >= self._next_redraw:
             self._redraw()
             cost = time.monotonic() - now
             self._next_redraw = time.monotonic() + max(REDRAW_SECONDS, cost / DRAWING_SHARE)
 
-    def epoch(self, error_years: float) -> None:
-        """An epoch ended, with this mean absolute error in years on photos never seen."""
-        self.unseen.append((self.done / self.batches, error_years))
+    def epoch(self, error: float) -> None:
+        """An epoch ended, with this mean error on photos never seen."""
+        self.unseen.append((self.done / self.batches, error))
 
     def curve(self) -> Picture:
         """The errors so far, as a figure."""
@@ -97,7 +98,7 @@ class Live:
                 axis.plot(*zip(*points), color=colour, marker=marker, markersize=4, label=name)
         top = max((error for _, error in self.learning[self.batches // 4:] + self.unseen), default=1)
         axis.set(xlim=(0, self.epochs), ylim=(0, 1.1 * top), xlabel="epoch (each photo seen once more)",
-                 ylabel="error (years)")
+                 ylabel=f"error ({self.unit})")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.spines[["top", "right"]].set_visible(False)
         if self.learning:
@@ -107,7 +108,7 @@ class Live:
     def _redraw(self) -> None:
         seen = f"epoch {min(self.epochs, int(self.done / self.batches) + 1)} of {self.epochs}"
         if self.unseen:
-            seen += f", error {self.unseen[-1][1]:.2f} years"
+            seen += f", error {self.unseen[-1][1]:.2f} {self.unit}"
         self._screen.show(self.done, seen, self.curve)
 
 
