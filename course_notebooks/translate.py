@@ -1,13 +1,14 @@
-"""The assignments in another language: their Markdown cells replaced by those of a catalogue.
+"""The notebooks in another language: their Markdown cells replaced by those of a catalogue.
 
-    python course_notebooks/translate.py fr INTO
+    python course_notebooks/translate.py fr INTO            the assignments
+    python course_notebooks/translate.py fr INTO --bonus    the bonus notebooks
 
-A catalogue is translations/<language>/<assignment>.md. Each cell begins with a line that names it, and the digest of
-the English text that it translates, so that a text which has changed since is found:
+A catalogue is translations/<language>/<assignment>.md or bonus_<notebook>.md. Each cell begins with a line that names
+it, and the digest of the English text that it translates, so that a text which has changed since is found:
 
     <!-- title 0a1b2c3d -->
 
-An assignment without a catalogue stays in English. Code, tests and model answers are the same in all languages.
+A notebook without a catalogue stays in English. Code, tests and model answers are the same in all languages.
 """
 
 import argparse
@@ -65,18 +66,18 @@ def translated(notebook: dict, catalogue: Path) -> dict:
     return notebook | {"cells": cells}
 
 
-def translate(language: str, into: Path) -> list[str]:
-    """Write all assignments to the new folder `into`; the names of those that stay in English."""
-    shutil.copytree(HERE / "source", into)
+def translate(language: str, into: Path, bonus: bool = False) -> list[str]:
+    """Write all assignments, or all bonus notebooks, to the new folder `into`; the names of those left in English."""
+    shutil.copytree(HERE / ("bonus" if bonus else "source"), into)
     english = []
-    for folder in sorted(into.iterdir()):
-        catalogue = HERE / "translations" / language / f"{folder.name}.md"
+    for path in sorted(into.rglob("*.ipynb")):
+        name = f"bonus_{path.stem}" if bonus else path.parent.name
+        catalogue = HERE / "translations" / language / f"{name}.md"
         if not catalogue.exists():
-            english.append(folder.name)
+            english.append(name)
             continue
-        for path in folder.glob("*.ipynb"):
-            notebook = translated(json.loads(path.read_text(encoding="utf-8")), catalogue)
-            path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        notebook = translated(json.loads(path.read_text(encoding="utf-8")), catalogue)
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return english
 
 
@@ -84,9 +85,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("language", choices=sorted(path.name for path in (HERE / "translations").iterdir()))
     parser.add_argument("into", type=Path, metavar="INTO", help="a folder that does not exist yet")
+    parser.add_argument("--bonus", action="store_true", help="the bonus notebooks instead of the assignments")
     asked = parser.parse_args()
     try:
-        left = translate(asked.language, asked.into)
+        left = translate(asked.language, asked.into, asked.bonus)
     except (CatalogueError, OSError) as error:
         sys.exit(f"translate: {error}")
     print("in English: " + ", ".join(left) if left else "all translated")

@@ -49,7 +49,10 @@ def test_french_marks_stay_on_their_line_and_code_as_it_is(tmp_path):
 
 @pytest.mark.parametrize("path", sorted((translate.HERE / "translations").rglob("*.md")), ids=lambda path: path.stem)
 def test_each_catalogue_fits_its_notebook_and_keeps_its_code(path):
-    (source,) = (translate.HERE / "source" / path.stem).glob("*.ipynb")
+    place, pattern = f"source/{path.stem}", "*.ipynb"
+    if path.stem.startswith("bonus_"):
+        place, pattern = "bonus", path.stem.removeprefix("bonus_") + ".ipynb"
+    (source,) = (translate.HERE / place).glob(pattern)
     notebook = json.loads(source.read_text())
     other = translate.translated(notebook, path)
     for cell, english in zip(other["cells"], notebook["cells"]):
@@ -65,3 +68,13 @@ def test_the_command_writes_all_assignments(tmp_path):
     assert "Exercice 1" in (tmp_path / "source/00_prerequisites/prerequisites.ipynb").read_text()
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 1 and "translate: " in again.stderr
+
+
+def test_the_command_writes_all_bonus_notebooks(tmp_path):
+    command = [sys.executable, translate.__file__, "fr", tmp_path / "bonus", "--bonus"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "all translated\n"), result.stderr
+    names = {path.name for path in (translate.HERE / "bonus").glob("*.ipynb")}
+    assert names and {path.name for path in (tmp_path / "bonus").iterdir()} == names
+    for name in names:
+        assert "**Temps :**" in (tmp_path / "bonus" / name).read_text().replace("\xa0", " ")
