@@ -4,8 +4,6 @@ Functions take the table of `faces.load` and return a `Picture`, which a noteboo
 when it is the last line of a cell.
 """
 
-import io
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,22 +11,9 @@ from matplotlib.figure import Figure
 from .dataset import read_photo
 from .faces import is_synthetic
 from .metrics import mae
+from .picture import BLUE, GREY, RED, SYNTHETIC_LABEL, Picture
 
-SYNTHETIC_LABEL = "synthetic faces"
-BLUE, RED, GREY = "#2b5fb3", "#c8312b", "#8a8a8a"
 AGES = (0, 1, 2, 4, 7, 12, 30)  # years: the columns of the grid
-
-
-class Picture:
-    """A finished figure: shown as an image by a notebook, or saved with `.figure.savefig`."""
-
-    def __init__(self, figure: Figure):
-        self.figure = figure
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=self.figure.dpi)
-        return buffer.getvalue()
 
 
 def new_figure(faces: pd.DataFrame, width: float, height: float) -> Figure:
