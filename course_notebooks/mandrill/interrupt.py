@@ -1,9 +1,8 @@
 """Try somebody's checkpoint code the hard way: a process is killed in the middle of saving.
 
-    python -m mandrill.interrupt project/checkpoint.py writing
+    python -m mandrill.interrupt project/checkpoint.py
 
-imports the file, saves a state, saves a second one and is killed meanwhile, and prints as JSON what `load` then gives.
-Each step is a process of its own; torch is imported once for all of them.
+imports the file (once: torch takes seconds) and prints as JSON what its `load` gives after each of the moments.
 """
 
 import importlib.util
@@ -13,23 +12,32 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-#: Moments to be killed at: never, while the file is written, just before it gets its name.
-MOMENTS = ("never", "writing", "renaming")
+#: When the process that saves the second state is killed: never; in the middle of the file; just before the file gets
+#: its name. And where nothing is saved at all.
+MOMENTS = ("never", "writing", "renaming", "nothing")
+_known: dict[str, dict] = {}
 
 
-def after(file: str | Path, moment: str, seconds: float = 60) -> int | None:
-    """The epoch that `file` loads after its second save met `moment`; None if its `load` gives None.
+def tried(file: str | Path, seconds: float = 60) -> dict[str, int | str | None]:
+    """For each moment, the epoch that `file` loads afterwards, None if its `load` gives None, or its error as text.
 
-    ``nothing`` as the moment saves nothing at all. Raises AssertionError with the last line of what went wrong.
+    Raises AssertionError where the file can't be imported. A text that was tried already is not run again.
     """
     __tracebackhide__ = True
-    done = subprocess.run([sys.executable, "-m", "mandrill.interrupt", str(file), moment], capture_output=True,
-                          text=True, timeout=seconds)
-    if done.returncode:
-        raise AssertionError((done.stderr.strip().splitlines() or ["it says nothing"])[-1])
-    return json.loads(done.stdout.splitlines()[-1])
+    text = Path(file).read_text()
+    if text not in _known:
+        try:
+            done = subprocess.run([sys.executable, "-m", "mandrill.interrupt", str(file)], capture_output=True,
+                                  text=True, timeout=seconds, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{file} still runs after {seconds:g} s") from None
+        if done.returncode:
+            raise AssertionError((done.stderr.strip().splitlines() or [f"{file} ended with {done.returncode}"])[-1])
+        _known[text] = json.loads(done.stdout.splitlines()[-1])
+    return dict(_known[text])
 
 
 class _Deadly:
@@ -49,28 +57,23 @@ def _state(epoch: int) -> dict:
     return {"epoch": epoch, "weights": torch.full((1000,), float(epoch))}
 
 
-def _apart(step) -> int:
-    """Run a step in a process of its own; its exit status, negative for a signal."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    try:
-        step()
-    except BaseException as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        os._exit(1)
-    os._exit(0)
+def _apart(step: Callable[[], object]) -> object:
+    """What a step returns in a process of its own, or its error as text; None if it was killed."""
+    with tempfile.TemporaryFile("w+") as answer:
+        child = os.fork()
+        if not child:
+            try:
+                json.dump(step(), answer)
+            except BaseException as error:
+                json.dump(f"{type(error).__name__}: {error}", answer)
+            answer.flush()
+            os._exit(0)
+        os.waitpid(child, 0)
+        answer.seek(0)
+        return json.loads(answer.read() or "null")
 
 
-def _main(file: str, moment: str) -> int:
-    spec = importlib.util.spec_from_file_location("checkpoint_to_try", file)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        print(f"{file}: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-
+def _try(module, moment: str) -> object:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "checkpoint.pt")
 
@@ -82,22 +85,32 @@ def _main(file: str, moment: str) -> int:
                 os.replace = os.rename = _die
             module.save(state, path)
 
-        def look():
+        def load():
             state = module.load(path)
             if state is None:
-                print("null", flush=True)
-            else:
-                expected = _state(state["epoch"])["weights"].tolist()
-                if list(state["weights"]) != expected:
-                    raise ValueError("the weights that come back are not those that were saved")
-                print(state["epoch"], flush=True)
+                return None
+            if list(state["weights"]) != _state(state["epoch"])["weights"].tolist():
+                raise ValueError("the weights that come back are not those that were saved")
+            return state["epoch"]
 
-        steps = [look] if moment == "nothing" else [lambda: module.save(_state(1), path), second, look]
+        steps = [] if moment == "nothing" else [lambda: module.save(_state(1), path), second]
         for step in steps:
-            if _apart(step) > 0:  # it raised; a signal is what we wanted
-                return 1
+            if error := _apart(step):
+                return error
+        return _apart(load)
+
+
+def _main(file: str) -> int:
+    spec = importlib.util.spec_from_file_location("checkpoint_to_try", file)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        print(f"{file}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps({moment: _try(module, moment) for moment in MOMENTS}))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_main(*sys.argv[1:]))
+    sys.exit(_main(sys.argv[1]))

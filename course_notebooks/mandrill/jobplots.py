@@ -18,7 +18,7 @@ def times(*jobs: Job) -> Picture:
     figure = _figure(jobs, 0.9 + 0.45 * max(1, len(found)))
     axis = figure.subplots()
     first = min((report.submitted for _, report in found), default=0)
-    for row, (job, report) in enumerate(found):
+    for row, (_, report) in enumerate(found):
         begin = report.submitted - first
         started = (report.started or report.submitted) - first
         ended = (report.ended or report.started or report.submitted) - first

@@ -34,7 +34,7 @@ class Asked:
     def file(self, which: str, number: str | int) -> str | None:
         """The name of the file ``output`` or ``error`` of the job with this number."""
         pattern = getattr(self, which)
-        return pattern and pattern.replace("%j", str(number)).replace("%jobid%", str(number))
+        return pattern and pattern.replace("%jobid%", str(number)).replace("%j", str(number))
 
 
 def asked(text: str) -> Asked:

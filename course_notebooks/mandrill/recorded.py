@@ -43,8 +43,8 @@ class Recording(Slurm):
         said = jobs[min(self.submitted.count(name), len(jobs) - 1)]
         self.submitted.append(name)
         print(f"job {said['number']}")
-        return _RecordedJob(self, said["number"], said["name"], *(Path("logs", f"{said['number']}.{which}")
-                                                                  for which in ("out", "err")), said)
+        files = (Path("logs", f"{said['number']}.{which}") for which in ("out", "err"))
+        return _RecordedJob(self, said["number"], said["name"], *files, said=said)
 
     def report(self, job: Job) -> Report:
         return Report(**job.said["report"])

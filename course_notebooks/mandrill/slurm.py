@@ -66,7 +66,7 @@ class Slurm(Scheduler):
 
 def _seconds(text: str | None, state: str, which: str) -> float | None:
     """Slurm's local time; a Start or End that is only expected is None."""
-    expected = which == "Start" and state == "waiting" or which == "End" and state not in OVER
+    expected = state == "waiting" if which == "Start" else which == "End" and state not in OVER
     if not text or text == "Unknown" or expected:
         return None
     return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))

@@ -44,7 +44,7 @@ def test_the_notebooks_jobs_are_submitted_watched_cancelled_and_resumed(platform
     ada.start("cpu")
     said = ada.run(RUN.format(folder=str(folder), cells=json.dumps(real_jobs())), timeout_s=200)
     assert "here: Slurm" in said and "recording" not in said, said
-    assert re.search(rf"\$ srun .*hostname\n\S+\n", said), said
+    assert re.search(rf"\$ srun .*\n\d+\n{platform.layout.instance}-\S+\n", said), said
     jobs = json.loads(said.rpartition("JOBS ")[2])
 
     number, report, out, err = jobs["first"]

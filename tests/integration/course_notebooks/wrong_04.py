@@ -47,8 +47,8 @@ CAUSE = """def cause(log):
         if sign in log{lower}:
             return word
 """
-SIGNS = """[("DUE TO TIME LIMIT", "time"), ("oom-kill", "memory"), ("oom_kill", "memory"), ("CUDA out of memory", "memory"),
-        ("FileNotFoundError", "file"), ("ModuleNotFoundError", "package")]"""
+SIGNS = """[("DUE TO TIME LIMIT", "time"), ("oom-kill", "memory"), ("oom_kill", "memory"),
+        ("CUDA out of memory", "memory"), ("FileNotFoundError", "file"), ("ModuleNotFoundError", "package")]"""
 SAVE = """%%writefile project/checkpoint.py
 import os
 import torch
@@ -98,12 +98,6 @@ WRONG = [
     wrong("job", job(command="{command}\necho finished"), hidden="job-runs"),
     # After the first command nothing counts.
     wrong("job", job(first="set -e\n"), shown="job-asks job-logs"),
-    # Megabytes.
-    wrong("job", job(unit=""), shown="job-asks"),
-    # Hours.
-    wrong("job", job(time="{minutes}:00:00"), shown="job-asks"),
-    # Both logs in one file.
-    wrong("job", job(err="%j.out"), hidden="job-logs"),
     # For OAR: the figures of the example.
     wrong("job", OAR.format(cpus=2, time=30), hidden="job-asks"),
     # Rounded down.
