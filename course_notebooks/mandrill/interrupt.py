@@ -21,7 +21,7 @@ MOMENTS = ("never", "writing", "renaming", "nothing")
 _known: dict[str, dict] = {}
 
 
-def tried(file: str | Path, seconds: float = 60) -> dict[str, int | str | None]:
+def tried(file: str | Path, seconds: float = 150) -> dict[str, int | str | None]:
     """For each moment, the epoch that `file` loads afterwards, None if its `load` gives None, or its error as text.
 
     Raises AssertionError where the file can't be imported. A text that was tried already is not run again.

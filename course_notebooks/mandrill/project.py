@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 
-def run(script: str | Path, *arguments: object, folder: str | Path = ".", seconds: float = 60) -> str:
+def run(script: str | Path, *arguments: object, folder: str | Path = ".", seconds: float = 120) -> str:
     """What the script prints, without the blanks around it, when it is run from ``folder``.
 
     Raises AssertionError with the last line of the script's own message when it fails, or after ``seconds``.

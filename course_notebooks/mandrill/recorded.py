@@ -32,6 +32,10 @@ class Recording(Slurm):
         self.submitted: list[str] = []
         print(f"Nothing is submitted: {why}. What follows is a recording of jobs on {self.said['where']}.")
 
+    def queue(self) -> str:
+        print("a recording: $", self.words["my jobs"])
+        return self.said["queue"]
+
     def interactive(self, *command: str) -> str:
         print("a recording: $", self.said["interactive"]["command"])
         return self.said["interactive"]["printed"]

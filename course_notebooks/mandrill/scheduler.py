@@ -90,6 +90,10 @@ class Scheduler:
         return Job(self, number, asks.name or script.stem, script.parent / asks.file("output", number),
                    script.parent / asks.file("error", number))
 
+    def queue(self) -> str:
+        """The person's own jobs, as the scheduler lists them."""
+        return self._run(self.words["my jobs"].split()).rstrip()
+
     def _run(self, command: list[str], folder: Path | None = None, show: bool = True) -> str:
         if show:
             print("$", shlex.join(command))
