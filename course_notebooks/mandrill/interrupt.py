@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from .project import written
+
 #: When the process that saves the second state is killed: never; in the middle of the file; just before the file gets
 #: its name. And where nothing is saved at all.
 MOMENTS = ("never", "writing", "renaming", "nothing")
@@ -24,10 +26,11 @@ _known: dict[str, dict] = {}
 def tried(file: str | Path, seconds: float = 150) -> dict[str, int | str | None]:
     """For each moment, the epoch that `file` loads afterwards, None if its `load` gives None, or its error as text.
 
-    Raises AssertionError where the file can't be imported. A text that was tried already is not run again.
+    Raises AssertionError where the file has no answer yet, or can't be imported. A text that was tried already is
+    not run again.
     """
     __tracebackhide__ = True
-    text = Path(file).read_text()
+    text = written(file)
     if text not in _known:
         try:
             done = subprocess.run([sys.executable, "-m", "mandrill.interrupt", str(file)], capture_output=True,
