@@ -29,6 +29,7 @@ def times(*jobs: Job) -> Picture:
     axis.invert_yaxis()
     axis.margins(x=0.2)
     axis.set_xlabel("seconds since the first was submitted")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     return Picture(figure)

@@ -8,7 +8,7 @@ from IPython.display import display
 from .scheduler import OVER, Job, Report
 
 LOOK_EVERY = 1.5  # seconds: a look costs the cluster a few milliseconds, and a class is many people
-LINES = 6         # of the log
+LINES = 12        # of the log
 
 
 class _Screen:
