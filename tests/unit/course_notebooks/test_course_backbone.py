@@ -102,12 +102,18 @@ def test_features_do_not_depend_on_the_batch_and_show_progress(weights, photos, 
     small = backbone.features(network, some, size=64, batch=3)
     assert small.shape == (20, 512)
     assert small == pytest.approx(backbone.features(network, some, size=64, batch=20), abs=1e-4)
-    assert "looking at the photos: 100%" in capsys.readouterr().err
+    assert "looking at photos: 100%" in capsys.readouterr().out
 
 
 def test_even_untrained_filters_beat_the_mean_by_individual(weights, photos):
     train, test = split.by_individual(photos, test=0.2, seed=1)
-    predicted = backbone.predict(weights, train, test)
-    assert predicted.shape == (len(test),) and np.isfinite(predicted).all() and predicted.min() >= 0
+    predicted, learnt = backbone.predict(weights, train, test)
+    assert learnt == len(train) and predicted.shape == (len(test),) and np.isfinite(predicted).all() and predicted.min() >= 0
     mean = metrics.mae(baselines.predict_mean(train, test), test["age_years"])
     assert metrics.mae(predicted, test["age_years"]) < 0.85 * mean
+
+
+def test_a_busy_machine_learns_from_fewer_photos_but_predicts_all(weights, photos):
+    train, test = split.by_individual(photos, test=0.1, seed=1)
+    predicted, learnt = backbone.predict(weights, train, test, seconds=0)
+    assert learnt == 64 and predicted.shape == (len(test),)
