@@ -34,6 +34,10 @@ def test_a_day_in_french(french, visitor, ada, bela):
     assert page.evaluate("document.documentElement.lang") == "fr"
     guest.keep("fr-cards", full_page=True)
 
+    assert guest.open("/hub/spawn/mh-ada?opt-profile=cpu&opt-memory=64000").status == 400
+    expect(page.get_by_text("memory : ce choix n'est pas possible ; la seule option est")).to_be_visible()
+    guest.keep("fr-refused")
+
     bela.start("rare")
     guest.open("/hub/spawn")
     page.locator("button[name=profile][value=rare]").click()
