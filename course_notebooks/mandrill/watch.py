@@ -28,7 +28,7 @@ class _Screen:
             self.handle = display(bundle, raw=True, display_id=True)
 
 
-def watch(job: Job, until: str = "", seconds: float = 90) -> None:
+def watch(job: Job, until: str = "", seconds: float = 120) -> None:
     """Show the job until it has ended, or its log has the text `until`, or `seconds` have passed."""
     screen, end = _Screen(), time.monotonic() + seconds
     while True:
