@@ -3,7 +3,7 @@
 import json
 import re
 
-from .scheduler import Job, Report, Scheduler, SchedulerError
+from .scheduler import FORGOTTEN, Job, Report, Scheduler, SchedulerError
 
 #: States and event types of oarstat(1); an OAR job that was killed is in Error, and its events tell why.
 _OAR_STATES = {"Waiting": "waiting", "Hold": "waiting", "toLaunch": "waiting", "Launching": "waiting",
@@ -39,7 +39,7 @@ class Oar(Scheduler):
     def report(self, job: Job) -> Report:
         text = self._run(["oarstat", "-J", "-f", "-j", job.number], show=False)
         if not text.strip():
-            return Report("unknown")
+            return Report(FORGOTTEN)
         (said,) = json.loads(text).values()
         state = _OAR_STATES.get(said["state"], said["state"])
         events = said.get("events") or []

@@ -15,6 +15,8 @@ from .jobscript import asked
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "SLURM_CONF")
 #: States of a job that has ended, in the course's words.
 OVER = ("completed", "failed", "cancelled", "time over", "out of memory", "node failed")
+#: The state of a job that ended so long ago (minutes) that the scheduler has no word of it: its log has.
+FORGOTTEN = "ended some time ago"
 
 
 class SchedulerError(Exception):
@@ -25,7 +27,7 @@ class SchedulerError(Exception):
 class Report:
     """What the scheduler says of a job. Times are seconds since 1970; None: not yet, or not known."""
 
-    state: str                      # waiting, running, ending, one of OVER, or unknown
+    state: str                      # waiting, running, ending, one of OVER, or FORGOTTEN
     reason: str = ""                # why it waits
     node: str = ""
     submitted: float | None = None

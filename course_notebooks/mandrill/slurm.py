@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-from .scheduler import OVER, Job, Report, Scheduler, SchedulerError
+from .scheduler import FORGOTTEN, OVER, Job, Report, Scheduler, SchedulerError
 
 #: JobState of scontrol(1), in the course's words.
 _SLURM_STATES = {"PENDING": "waiting", "CONFIGURING": "waiting", "RUNNING": "running", "SUSPENDED": "running",
@@ -43,8 +43,8 @@ class Slurm(Scheduler):
         try:
             text = self._run(["scontrol", "--oneliner", "show", "job", job.number], show=False)
         except SchedulerError as error:
-            if "Invalid job id" in str(error):  # it ended some minutes ago, and Slurm has forgotten it
-                return Report("unknown")
+            if "Invalid job id" in str(error):
+                return Report(FORGOTTEN)
             raise
         said = dict(re.findall(r"(\w+)=(\S+)", text))
         state = _SLURM_STATES.get(said["JobState"], said["JobState"].lower())

@@ -5,7 +5,7 @@ from html import escape
 
 from IPython.display import display
 
-from .scheduler import OVER, Job, Report
+from .scheduler import FORGOTTEN, OVER, Job, Report, SchedulerError
 
 LOOK_EVERY = 1.5  # seconds: a look costs the cluster a few milliseconds, and a class is many people
 LINES = 12        # of the log
@@ -32,8 +32,11 @@ def watch(job: Job, until: str = "", seconds: float = 120) -> None:
     """Show the job until it has ended, or its log has the text `until`, or `seconds` have passed."""
     screen, end = _Screen(), time.monotonic() + seconds
     while True:
-        report = job.report()
-        stop = report.state in (*OVER, "unknown") or bool(until and until in job.log())
+        try:
+            report = job.report()
+        except SchedulerError as error:  # silent for a moment: that says nothing of the job
+            report = Report(f"not known at the moment ({str(error).splitlines()[0]})")
+        stop = report.state in (*OVER, FORGOTTEN) or bool(until and until in job.log())
         late = not stop and time.monotonic() > end
         screen.show(describe(job, report) + ("\nstill going on: run this cell again to watch on" if late else ""))
         if stop or late:

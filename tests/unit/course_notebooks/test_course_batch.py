@@ -18,7 +18,7 @@ from mandrill import checkpoint, cluster, interrupt, jobplots, project
 from mandrill.jobscript import ScriptError, asked, slurm_seconds
 from mandrill.oar import Oar
 from mandrill.recorded import Recording
-from mandrill.scheduler import Job, Report, SchedulerError
+from mandrill.scheduler import FORGOTTEN, Job, Report, SchedulerError
 from mandrill.slurm import Slurm
 from mandrill.watch import describe, watch
 
@@ -138,7 +138,7 @@ def test_what_slurm_says_of_a_job(commands, said, expected):
 def test_what_a_job_ended_with_is_remembered(commands, tmp_path):
     job = Job(Slurm(), "12", "x", tmp_path / "out", tmp_path / "err")
     a_command(commands, "scontrol", "echo slurm_load_jobs error: Invalid job id specified >&2; exit 1")
-    assert job.report() == Report("unknown")
+    assert job.report() == Report(FORGOTTEN)
     a_command(commands, "scontrol", "echo JobState=COMPLETED NodeList=cpu1")
     assert job.report().state == "completed"
     (commands / "scontrol").unlink()
@@ -157,7 +157,7 @@ def test_what_oar_says_of_a_job(commands, said, state):
     report = Oar().report(Job(Oar(), "12", "x", Path(), Path()))
     assert (report.state, report.submitted, report.started) == (state, 100, None)
     a_command(commands, "oarstat", "true")
-    assert Oar().report(Job(Oar(), "12", "x", Path(), Path())).state == "unknown"
+    assert Oar().report(Job(Oar(), "12", "x", Path(), Path())).state == FORGOTTEN
 
 
 def test_oar_submits_a_script_that_may_be_run(commands, tmp_path):
@@ -212,6 +212,12 @@ def test_watching_ends_by_itself(tmp_path, capsys):
     watch(job, until="epoch 3", seconds=60)
     said = capsys.readouterr().out
     assert "job 12 (x): running, on cpu1" in said and "epoch 3 <done>" in said
+
+
+def test_a_scheduler_that_is_silent_says_nothing_of_the_job(commands, tmp_path, capsys):
+    a_command(commands, "scontrol", "echo Unable to contact slurm controller >&2; exit 1")
+    watch(Job(Slurm(), "12", "x", tmp_path / "out", tmp_path / "err"), seconds=0)
+    assert "not known at the moment (Unable to contact slurm controller)" in capsys.readouterr().out
 
 
 def test_a_checkpoint_survives_whenever_its_process_is_killed(tmp_path):
