@@ -21,11 +21,26 @@ FOR_INSTRUCTORS = ("@jupyter/nbgrader:course-list", "@jupyter/nbgrader:create-as
 #: Shows formgrader in a frame, which JupyterHub forbids (frame-ancestors 'none'); ours opens it in a tab of its own.
 NEVER = ("@jupyter/nbgrader:formgrader",)
 
+#: For everybody, course accounts too: the exchange whose layout places.py makes. ``course`` is empty where there are
+#: several: the assignment list then shows a person's own ones, and on the command line --course picks.
 NBGRADER_CONFIG = """\
 # Written by `mandrillhub up`; changes here are lost.
+from pathlib import Path
+
 c = get_config()
 c.CourseDirectory.course_id = {course!r}
 c.Exchange.root = {exchange!r}
+# Work lies in ~/COURSE/ASSIGNMENT, wherever nbgrader is run from.
+c.Exchange.assignment_dir = str(Path.home())
+c.Exchange.path_includes_course = True
+c.ExchangeFactory.release_assignment = "hub.grading.exchange.ReleaseAssignment"
+c.ExchangeFactory.fetch_assignment = "hub.grading.exchange.FetchAssignment"
+c.ExchangeFactory.submit = "hub.grading.exchange.Submit"
+c.ExchangeFactory.list = "hub.grading.listing.List"
+c.ExchangeFactory.collect = "hub.grading.collect.Collect"
+c.ExchangeFactory.release_feedback = "hub.grading.feedback.ReleaseFeedback"
+c.ExchangeFactory.fetch_feedback = "hub.grading.feedback.FetchFeedback"
+c.Authenticator.plugin_class = "hub.grading.membership.Members"
 """
 #: Formgrader wants the course below the server's root, which is the home.
 INSTRUCTORS_CONFIG = """\
@@ -40,7 +55,7 @@ c.CourseDirectory.root = str(place)
 
 
 def write(layout: Layout) -> bool:
-    """Write the settings and make the exchange; False if all was there."""
+    """Write the settings; False if all was there. The exchange itself: places.py."""
     config = {
         "everyone/nbgrader_config.py": NBGRADER_CONFIG.format(course=COURSE, exchange=str(layout.exchange)),
         "instructors/nbgrader_config.py": INSTRUCTORS_CONFIG.format(place=f"{COURSE}-course"),
@@ -57,10 +72,6 @@ def write(layout: Layout) -> bool:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_file(file, text)
             changed = True
-    # nbgrader wants to write into the exchange itself; sticky, so that nobody can take the course's place in it.
-    layout.exchange.mkdir(exist_ok=True)
-    layout.exchange.chmod(0o1777)
-    (layout.exchange / COURSE).mkdir(exist_ok=True)
     return changed
 
 

@@ -30,11 +30,3 @@ def test_nbgrader_frame_is_off_for_all_and_the_rest_of_an_instructors_off_for_at
     assert {name for name, value in off["everyone"].items() if value} == {*grading.FOR_INSTRUCTORS, *grading.NEVER}
     assert {name for name, value in off["instructors"].items() if value} == set(grading.NEVER)
     assert off["everyone"].keys() == off["instructors"].keys(), "what is on must be said, to undo what is off"
-
-
-def test_nobody_can_take_the_courses_place_in_the_exchange(tmp_path):
-    layout = Layout(tmp_path)
-    layout.make()
-    grading.write(layout)
-    assert layout.exchange.stat().st_mode & 0o7777 == 0o1777
-    assert not (layout.exchange / grading.COURSE).stat().st_mode & 0o022
