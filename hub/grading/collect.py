@@ -88,7 +88,7 @@ class Collect(Ours, default.ExchangeCollect):
     def submissions(self, inbound: int, login: str) -> list[tuple[Submission, str]]:
         """Those of the assignment with their names, the one to collect first."""
         found = []
-        for name in names(inbound, MOST_FILES, "inbound"):
+        for name in names(inbound, MOST_FILES, "inbound has too many files"):
             submission = Submission.of(name)
             if submission and (submission.login, submission.assignment) == (login, self.coursedir.assignment_id):
                 with contextlib.suppress(FileNotFoundError):

@@ -24,7 +24,7 @@ from hub.grading.membership import is_course, my_login, owns, place
 #: In each submission, as nbgrader names them: when it was made, and what its feedback is found by.
 TIMESTAMP, SECRET = "timestamp.txt", "submission_secret.txt"
 #: Files and directories of one submission.
-MOST_FILES = 10_000
+MOST_FILES = 5_000
 #: What Exchange.timestamp_format makes, in any time zone; nothing else is given to nbgrader's parser.
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?( [A-Z0-9+-]{1,6})?")
 
@@ -102,11 +102,18 @@ class FetchAssignment(Ours, default.ExchangeFetchAssignment):
 class Submit(Ours, default.ExchangeSubmit):
     """Into this person's own place. The course's account collects it there."""
 
+    def init_src(self) -> None:
+        self.named_course()
+        super().init_src()
+
     def init_dest(self) -> None:
         inbound = self.my_place() / "inbound"
-        inbound.mkdir(exist_ok=True)
-        # For the course's account to read; nobody else gets past the directory above.
-        inbound.chmod(0o755)
+        try:
+            inbound.mkdir(exist_ok=True)
+            # For the course's account to read; nobody else gets past the directory above.
+            inbound.chmod(0o755)
+        except OSError as error:
+            self.fail(f"{inbound}: {error.strerror}. Move it away, and submit again")
         self.inbound_path = str(inbound)
         self.assignment_filename = f"{my_login()}+{self.coursedir.assignment_id}+{self.timestamp}"
 

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 #: Directories below directories.
@@ -51,14 +52,12 @@ def login_of(uid: int) -> str:
         return f"uid {uid}"
 
 
-def names(folder: int, most: int, what: str) -> list[str]:
-    """The names in a directory, sorted; never more than ``most`` are read."""
-    found = []
+def names(folder: int, most: int, too_many: str) -> list[str]:
+    """The names in a directory, sorted; ``too_many`` is the reason if there are more, which are not even read."""
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if len(found) == most:
-                raise Refused(f"{what} has more than {most} files")
-            found.append(entry.name)
+        found = [entry.name for entry in islice(entries, most + 1)]
+    if len(found) > most:
+        raise Refused(too_many)
     return sorted(found)
 
 
@@ -81,11 +80,10 @@ class Copy:
         if depth > DEPTH:
             raise Refused(f"{what!r} is more than {DEPTH} directories deep")
         dest.mkdir()
-        for name in names(source, self.most_files, repr(what)):
-            self.most_files -= 1
+        found = names(source, self.most_files, "it has too many files")
+        self.most_files -= len(found)
+        for name in found:
             path = f"{what}/{name}".lstrip("/")
-            if self.most_files < 0:
-                raise Refused("it has too many files")
             if self.skip(name):
                 continue
             try:

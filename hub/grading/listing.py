@@ -49,8 +49,9 @@ class List(Ours, default.ExchangeList):
                     try:
                         with (opened(login, everyone, uid, "place") as mine,
                               opened("inbound", mine, uid, "inbound") as inbound):
-                            paths += [str(course / "people" / login / "inbound" / name)
-                                      for name in names(inbound, MOST_FILES, "inbound") if name.startswith(f"{login}+")]
+                            found = names(inbound, MOST_FILES, "too many files")
+                        paths += [str(course / "people" / login / "inbound" / name)
+                                  for name in found if name.startswith(f"{login}+")]
                     except Refused as error:
                         self.log.debug("Nothing of %s: %s", login, error)
         return paths
