@@ -116,6 +116,22 @@ with Gradebook("sqlite:///gradebook.db") as gb:
         assert (float(school.python(VISION, code).out.splitlines()[-1]) > 0) == late
 
 
+def test_only_what_submit_writes_is_a_submission(school):
+    """Names and times as people may make them up: none reaches nbgrader's parser of dates but those of its own form."""
+    names = ["mh-x-ada+ps1+2026-11-21 10:00:00.000001 UTC", "mh-x-ada+ps1+2026-11-21 10:00:00", "mh-x-ada+ps1",
+             "mh-x-ada+ps1+tomorrow", "mh-x-ada+ps1+2026-13-41 10:00:00 UTC", "mh-x-ada+ps1+2026-11-21 10:00:00 UTC+r",
+             "mh-x-ada+ps1+0001-01-01 00:00:00 -2359", "mh-x-ada+p\ns1+2026-11-21 10:00:00 UTC", ".making", "++"]
+    ran = school.python(ADA, f"""
+from hub.grading.exchange import Submission
+print([str(Submission.of(name) and Submission.of(name).time) for name in {names!r}])""")
+    good = ["2026-11-21 10:00:00.000001", "2026-11-21 10:00:00"]
+    assert ran.rc == 0, ran.out
+    found = eval(ran.out.splitlines()[-1])
+    assert found[:2] == good
+    assert [name for name, time in zip(names, found) if time == "None"] == [*names[2:6], *names[7:]]
+    assert found[6].startswith("0001-01-0"), "a time like any other, which the file system contradicts"
+
+
 def test_what_cannot_be_submitted_is_told_and_leaves_nothing(school):
     before = school.submissions(ADA)
     (school.home(ADA) / "vision/ps1/big").touch()

@@ -140,6 +140,9 @@ def test_a_place_that_its_owner_opened_to_all_takes_nobody_elses_files(handed_in
 COURSES = {
     "its directory": "ls {course}; cat {course}/source/ps1/p1.ipynb", "its gradebook": "cat {course}/gradebook.db",
     "its place": "mv {exchange}/vision {exchange}/old",
+    "its people": "mv {exchange}/vision/people {exchange}/vision/old",
+    "an assignment of one's own": "mkdir {exchange}/vision/outbound/ps9",
+    "in the place of its assignment": "mv {exchange}/vision/outbound/ps1 {exchange}/vision/outbound/ps0",
     "a course of one's own": "mkdir {exchange}/mine", "who is in it": "ls {exchange}/vision/people",
     "one more person": "mkdir {exchange}/vision/people/mh-x-eve",
     "its assignment": "echo 1 > {exchange}/vision/outbound/ps1/p1.ipynb; rm -r {exchange}/vision/outbound/ps1"}
@@ -273,18 +276,36 @@ def test_names_that_no_terminal_can_show_are_left_out(handed_in):
         "p1.ipynb", "submission_secret.txt", "timestamp.txt"]
 
 
+SWAPPED = """
+import shutil, time
+from hub.grading.hostile import Copy, Refused, opened
+from pathlib import Path
+copies = refused = leaked = 0
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    dest = Path("copy")
+    try:
+        with opened({inbound!r}, None, {uid}, "it") as inbound, opened({name!r}, inbound, {uid}, "it") as source:
+            Copy({uid}, 100, 10**6, lambda name: False).tree(source, dest)
+        copies += 1
+    except (Refused, FileNotFoundError):
+        refused += 1
+    leaked += sum("SECRET" in path.read_text() for path in dest.rglob("*") if path.is_file())
+    shutil.rmtree(dest, ignore_errors=True)
+print([copies, refused, leaked])
+"""
+
+
 def test_a_swap_during_the_copy(handed_in):
     """A file and a directory that become links to the course's own between look and open. Stock: follows them."""
-    secret = "SECRET-OF-THE-COURSE"
-    handed_in.write(VISION, "secrets/p1.ipynb", secret)
     (mine,) = handed_in.submissions(BELA)
-    (mine / "data").mkdir()
-    (mine / "data/p1.ipynb").write_text("{}")
+    inside = handed_in.write(VISION, "secrets/p1.ipynb", "SECRET").parent
+    file, folder, done = mine / "p1.ipynb", mine / "data", threading.Event()
+    folder.mkdir()
+    (folder / "p1.ipynb").write_text("{}")
     own(mine, BELA)
-    done, rounds = threading.Event(), 0
 
     def swap():
-        inside, file, folder = handed_in.home(VISION) / "secrets", mine / "p1.ipynb", mine / "data"
         while not done.is_set():
             for path, target in ((file, inside / "p1.ipynb"), (folder, inside)):
                 aside = path.with_name(f".{path.name}.aside")
@@ -296,15 +317,13 @@ def test_a_swap_during_the_copy(handed_in):
     thread = threading.Thread(target=swap)
     thread.start()
     try:
-        while rounds < 12:
-            rounds += 1
-            shutil.rmtree(handed_in.collected(BELA), ignore_errors=True)
-            collect(handed_in)
-            assert secret not in "".join(path.read_text() for path in handed_in.collected(BELA).rglob("*")
-                                         if path.is_file())
+        ran = handed_in.python(VISION, SWAPPED.format(uid=uid(BELA), inbound=str(mine.parent), name=mine.name))
     finally:
         done.set()
         thread.join()
+    assert ran.rc == 0, ran.out
+    copies, refused, leaked = eval(ran.out.splitlines()[-1])
+    assert not leaked and refused > 100, (copies, refused, leaked)
 
 
 # Time

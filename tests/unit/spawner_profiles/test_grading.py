@@ -29,6 +29,7 @@ class Server:
         layout.make()
         assert grading.write(layout)
         assert not grading.write(layout), "a second time changes nothing"
+        layout.exchange.mkdir()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
