@@ -35,13 +35,17 @@ def make(exchange: Path, course: str, account: str, logins: list[str]) -> bool:
     """Make the places of a course and of its people, and mend what was changed; False if all was right.
 
     People who are there and not in ``logins`` keep their files and lose the place: it becomes root's until they are
-    back. Raises Stop, naming the path, for an account that is missing, a symbolic link or somebody else's directory in
-    the way, or a file system where root may not change owners.
+    back. Raises Stop, naming what it is about: an account that is missing, a person in the course account's group, a
+    symbolic link or somebody else's directory in the way, a file system where root may not change owners.
     """
     if course in ("", ".", "..") or "/" in course:
         raise Stop(f"course {course!r}: expected a name without '/'")
     owner = _account(account)
     people = {login: _account(login) for login in logins}
+    for login, person in people.items():
+        if owner.pw_gid in os.getgrouplist(login, person.pw_gid):
+            raise Stop(f"{login} is in the group of {account}, and could read everybody's work: give the course's "
+                       "account a group of its own (usermod --gid)")
     exchange.parent.mkdir(parents=True, exist_ok=True)
     changed = False
     with contextlib.ExitStack() as stack:

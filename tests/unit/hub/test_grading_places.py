@@ -128,7 +128,8 @@ def test_a_run_that_was_cut_short_is_finished(exchange):
 @pytest.mark.parametrize("course, account, login, message", [
     ("../x", COURSE, ADA, "without '/'"), ("", COURSE, ADA, "without '/'"),
     ("vision", "mh-nobody-there", ADA, "mh-nobody-there has no account"),
-    ("vision", COURSE, "mh-nobody-there", "mh-nobody-there has no account")])
+    ("vision", COURSE, "mh-nobody-there", "mh-nobody-there has no account"),
+    ("vision", ADA, ADA, f"{ADA} is in the group of {ADA}")])
 def test_what_cannot_be_is_named_before_anything_is_made(exchange, course, account, login, message):
     with pytest.raises(Stop, match=message):
         places.make(exchange, course, account, [login])
