@@ -252,15 +252,17 @@ def test_a_bad_submission_leaves_the_good_one_before_it(handed_in):
     collect(handed_in)
     assert handed_in.nbgrader(BELA, "submit", ASSIGNMENT, *COURSE).rc == 0
     older, newer = handed_in.submissions(BELA)
-    (newer / "p1.ipynb").unlink()
-    (newer / "p1.ipynb").symlink_to("/etc/passwd")
-    ran = collect(handed_in)
-    assert f"Cannot collect from {BELA}" in ran.out
+    for each in (older, newer):
+        (each / "data").mkdir(mode=0o700)
+        own(each, BELA)
+    assert f"Cannot collect from {BELA}" in collect(handed_in).out
     secret = (older / "submission_secret.txt").read_text()
-    assert (handed_in.collected(BELA) / "submission_secret.txt").read_text() == secret
+    assert (handed_in.collected(BELA) / "submission_secret.txt").read_text() == secret, "the collected one stays"
     shutil.rmtree(handed_in.collected(BELA))
-    assert f"Collecting submission: {BELA} ps1" in collect(handed_in).out
-    assert (handed_in.collected(BELA) / "submission_secret.txt").read_text() == secret, "the older one is as good"
+    (older / "data").rmdir()
+    ran = collect(handed_in)
+    assert f"Cannot collect from {BELA}" in ran.out and f"Collecting submission: {BELA} ps1" in ran.out
+    assert (handed_in.collected(BELA) / "submission_secret.txt").read_text() == secret, "and the older one is as good"
 
 
 def test_names_that_no_terminal_can_show_are_left_out(handed_in):
