@@ -47,8 +47,12 @@ class Oar(Scheduler):
             state = next((_OAR_ENDS[event["type"]] for event in events if event["type"] in _OAR_ENDS), state)
         if state == "completed" and said.get("exit_code"):
             state = "failed"
-        nodes = said.get("assigned_network_address") or []
-        return Report(state, said.get("message") or "" if state == "waiting" else "", ",".join(nodes),
+        why, nodes = said.get("message") or "", said.get("assigned_network_address") or []
+        if state == "waiting":
+            nodes = []
+        if state != "waiting" or why.startswith("R="):  # "R=1,W=0:10:0,J=B" only repeats what was asked for
+            why = ""
+        return Report(state, why, ",".join(nodes),
                       *(float(said[which]) if said.get(which) else None
                         for which in ("submissionTime", "startTime", "stopTime")))
 

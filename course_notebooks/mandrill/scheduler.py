@@ -100,6 +100,7 @@ class Scheduler:
         if show:
             print("$", shlex.join(command))
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment["PWD"] = str(folder or Path.cwd())  # oarsub believes this, not where it is
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL)
         if done.returncode:

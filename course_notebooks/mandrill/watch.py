@@ -3,6 +3,7 @@
 import time
 from html import escape
 
+from IPython import get_ipython
 from IPython.display import display
 
 from .scheduler import FORGOTTEN, OVER, Job, Report, SchedulerError
@@ -21,6 +22,9 @@ class _Screen:
         if text == self.text:
             return
         self.text = text
+        if not getattr(get_ipython(), "kernel", None):
+            print(text)
+            return
         bundle = {"text/plain": text, "text/html": f"<pre>{escape(text)}</pre>"}
         if self.handle:
             self.handle.update(bundle, raw=True)
