@@ -42,7 +42,8 @@ def epochs(log: str) -> list[int]:
 
 def test_the_notebooks_jobs_are_submitted_watched_cancelled_and_resumed(platform, ada, folder):
     ada.start("cpu")
-    said = ada.run(RUN.format(folder=str(folder), cells=json.dumps(real_jobs())), timeout_s=200)
+    said = ada.run(RUN.format(folder=str(folder), cells=json.dumps(real_jobs())), timeout_s=240)
+    print(said)
     assert "here: Slurm" in said and "recording" not in said, said
     assert re.search(rf"\$ srun .*\n\d+\n{platform.layout.instance}-\S+\n", said), said
     jobs = json.loads(said.rpartition("JOBS ")[2])
