@@ -22,8 +22,8 @@ print(round(errors.tail(int(sys.argv[3]) if len(sys.argv) > 3 else 1).mean(), 2)
 JOB = '''def job_script(command, cpus, memory_gb, minutes):
     return f"""#!/bin/bash
 {first}#SBATCH {cpus}
-#SBATCH --mem={{memory_gb}}{unit}
-#SBATCH --time={time}
+#SBATCH --mem={{memory_gb}}G
+#SBATCH --time={{minutes}}
 #SBATCH --output=logs/{out}
 #SBATCH --error=logs/{err}
 
@@ -32,10 +32,10 @@ JOB = '''def job_script(command, cpus, memory_gb, minutes):
 '''
 OAR = '''def job_script(command, cpus, memory_gb, minutes):
     return f"""#!/bin/bash
-#OAR -l /core={cpus},walltime=00:{time}:00
+#OAR -l /core=2,walltime=00:30:00
 #OAR -O logs/%jobid%.out
 #OAR -E logs/%jobid%.err
-{{command}}
+{command}
 """
 '''
 MINUTES = """import math
@@ -72,9 +72,9 @@ def script(file='f"{options.folder}/curve.csv"', type=", type=int", rest="", par
     return SCRIPT.format(file=file, type=type, rest=rest, parse=parse)
 
 
-def job(first="", cpus="--cpus-per-task={cpus}", unit="G", time="{minutes}", out="%j.out", err="%j.err",
+def job(first="", cpus="--cpus-per-task={cpus}", out="%j.out", err="%j.err",
         command="{command}") -> str:
-    return JOB.format(first=first, cpus=cpus, unit=unit, time=time, out=out, err=err, command=command)
+    return JOB.format(first=first, cpus=cpus, out=out, err=err, command=command)
 
 
 def train(begin='load() or {"epoch": 0}', loop='while state["epoch"] < epochs:', save="save(state)", end="") -> str:
@@ -90,18 +90,14 @@ WRONG = [
     wrong("script", BY_PLACE, shown="script-options"),
     # The text of a number.
     wrong("script", script(type=""), shown="script-check"),
-    # Several processes with one CPU each.
-    wrong("job", job(cpus="--ntasks={cpus}"), hidden="job-asks"),
-    # Every job writes to the same file.
-    wrong("job", job(out="train.out", err="train.err"), hidden="job-logs"),
+    # Several processes with one CPU each; and every job writes to the same files.
+    wrong("job", job(cpus="--ntasks={cpus}", out="train.out", err="train.err"), hidden="job-asks job-logs"),
     # The last command succeeds, whatever happened before.
     wrong("job", job(command="{command}\necho finished"), hidden="job-runs"),
     # After the first command nothing counts.
     wrong("job", job(first="set -e\n"), shown="job-asks job-logs"),
     # For OAR: the figures of the example.
-    wrong("job", OAR.format(cpus=2, time=30), hidden="job-asks"),
-    # Rounded down.
-    wrong("minutes", MINUTES.format("max(1, int(margin * (start + epoch * epochs) // 60))"), hidden="minutes-up"),
+    wrong("job", OAR, hidden="job-asks"),
     # Rounded to the nearest.
     wrong("minutes", MINUTES.format("max(1, round(margin * (start + epoch * epochs) / 60))"), hidden="minutes-up"),
     # One more, always.
