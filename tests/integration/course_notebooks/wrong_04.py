@@ -107,7 +107,7 @@ WRONG = [
     wrong("minutes", MINUTES.format("math.ceil(1.5 * (start + epoch * epochs) / 60)"),
           hidden="minutes-check minutes-up"),
     # The margin for the epochs alone.
-    wrong("minutes", MINUTES.format("math.ceil((start + margin * epoch * epochs) / 60)"), shown="minutes-check"),
+    wrong("minutes", MINUTES.format("math.ceil((start + margin * epoch * epochs) / 60)"), hidden="minutes-check"),
     # Any word that looks like it.
     wrong("cause", CAUSE.format(signs='[("time", "time"), ("memory", "memory"), ("oom", "memory"), ("file", "file"), '
                                       '("modulenotfound", "package")]', lower=".lower()"), hidden="cause-none"),
