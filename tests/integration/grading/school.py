@@ -44,6 +44,8 @@ class School:
                             "-K", "HOME_MODE=0700", login], check=True, capture_output=True)
         # A copy that every account can read, wherever the clone lies.
         shutil.copytree(SOURCE / "hub", self.root / "source/hub", ignore=shutil.ignore_patterns("__pycache__"))
+        subprocess.run([OPT / "server/bin/python", "-m", "compileall", "-q", self.root / "source/hub/grading"],
+                       check=True)
         settings = self.root / "config/nbgrader_config.py"
         settings.parent.mkdir()
         settings.write_text(config.NBGRADER_CONFIG.format(course="", exchange=str(self.exchange)))
