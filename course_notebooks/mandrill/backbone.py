@@ -95,7 +95,7 @@ def features(network: torch.nn.Module, faces: pd.DataFrame, size: int, batch: in
 
 
 def predict(path: Path, train: pd.DataFrame, test: pd.DataFrame, device="cpu", penalty: float = 10.0,
-            seconds: float = 40) -> tuple[np.ndarray, int]:
+            seconds: float = 25) -> tuple[np.ndarray, int]:
     """(ages of `test` in years, photos learnt from): a weighted sum of what the frozen network sees.
 
     `path` holds the network's weights (see `find` and `load`). Those of the sum are learnt from `train`: all of it, or
