@@ -53,7 +53,7 @@ class Live:
         epochs = self.done / self.batches
         word = "stopped after" if error or epochs < self.epochs else "done:"
         count = f"{epochs:.0f}" if epochs == round(epochs) else f"{epochs:.1f}"
-        self._screen.close(f"{word} {count} epochs in {self.elapsed:.0f} s")
+        self._screen.close(f"{word} {count} epoch{'' if epochs == 1 else 's'} in {self.elapsed:.0f} s")
 
     @property
     def elapsed(self) -> float:
