@@ -4,7 +4,7 @@ recorded.json holds what Slurm and the jobs of the notebook said, in the noteboo
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .jobscript import asked
@@ -17,14 +17,16 @@ _JOBS = Path(__file__).with_name("recorded.json")
 @dataclass
 class _RecordedJob(Job):
     said: dict = field(default_factory=dict)
+    goes_on: bool = False  # it was cancelled, and here nobody has done so yet
 
     def log(self, which: str = "out") -> str:
-        return self.said[which]
+        return "" if self.goes_on and which == "err" else self.said[which]
 
 
 class Recording(Slurm):
     """Takes scripts as Slurm does, and shows what became of the recorded ones. Nothing runs."""
 
+    name = "a recording of Slurm"
     recorded = True
 
     def __init__(self, why: str):
@@ -48,12 +50,15 @@ class Recording(Slurm):
         self.submitted.append(name)
         print(f"job {said['number']}")
         files = (Path("logs", f"{said['number']}.{which}") for which in ("out", "err"))
-        return _RecordedJob(self, said["number"], said["name"], *files, said=said)
+        return _RecordedJob(self, said["number"], said["name"], *files, said=said,
+                            goes_on=said["report"]["state"] == "cancelled")
 
     def report(self, job: Job) -> Report:
-        return Report(**job.said["report"])
+        ended = Report(**job.said["report"])
+        return replace(ended, state="running", ended=None) if job.goes_on else ended
 
     def cancel(self, job: Job) -> None:
+        job.goes_on = False
         print(f"a recording: $ scancel {job.number}")
 
     def _where(self) -> dict[str, str]:

@@ -188,11 +188,12 @@ def test_the_recording_says_that_it_is_one(tmp_path, capsys):
     here = Recording("no scheduler")
     (tmp_path / "long.sh").write_text(here.script("true", name="long"))
     cut, again = here.submit(tmp_path / "long.sh"), here.submit(tmp_path / "long.sh")
-    assert (cut.report().state, again.report().state) == ("cancelled", "completed")
-    assert describe(cut, cut.report()).startswith("a recording: job ")
+    assert (cut.report().state, again.report().state) == ("running", "completed")
+    assert describe(cut, cut.report()).startswith("a recording: job ") and cut.log("err") == ""
     assert "going on after epoch" in again.log() and not (tmp_path / "logs").exists()
     watch(cut, until="epoch 4")
     cut.cancel()
+    assert cut.report().state == "cancelled" and "CANCELLED" in cut.log("err")
     said = capsys.readouterr().out
     assert "Nothing is submitted: no scheduler." in said and "a recording: $ scancel" in said
     for picture in (jobplots.times(cut, again), jobplots.learnt(cut, again)):
