@@ -1,9 +1,11 @@
-"""Unix accounts for the people of attendees.csv. Importing again is harmless; nothing here deletes a home."""
+"""Unix accounts for the people of attendees.csv and for courses. Importing again is harmless; nothing here deletes a
+home."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import pwd
 import secrets
 import subprocess
@@ -92,6 +94,39 @@ def apply(people: list[Person], homes: Path, passwords_file: Path,
         if _exists(login):
             _call("usermod", "--lock", "--expiredate", "1", login)
             done.append(f"locked the account {login}; its home stays")
+    return done
+
+
+def misfits(login: str, make: bool) -> str:
+    """What is wrong with an account that is to be nobody's, in words; empty if nothing. ``make``: we make it if it is
+    missing."""
+    try:
+        uid = pwd.getpwnam(login).pw_uid
+    except KeyError:
+        return "" if make else (f"{login!r} has no account on this machine; expected one of the cluster's that nobody "
+                                "uses, without a password")
+    return f"{login!r} is an account of the system itself; expected another" if uid < FIRST_UID else ""
+
+
+def serve(login: str, purpose: str, home: Path) -> list[str]:
+    """The account ``login`` that is nobody's, for ``purpose``: made if it is missing, without a password. ``home`` is
+    then its own, and is never opened to others. Returns what was done."""
+    done = []
+    if not _exists(login):
+        _call("useradd", "--no-create-home", "--home-dir", str(home), "--shell", "/bin/bash", "--comment", purpose,
+              "--user-group", login)
+        done.append(f"made the account {login} of the {purpose}")
+    account = pwd.getpwnam(login)
+    if not Path(account.pw_dir).exists() and Path(account.pw_dir) != home:
+        _call("usermod", "--home", str(home), login)  # of an instance that was taken away
+    if not home.exists():
+        home.mkdir(mode=0o700)
+        os.chown(home, account.pw_uid, account.pw_gid)
+    if home.is_symlink() or home.stat().st_uid != account.pw_uid:
+        raise Stop(f"{home} is not a directory of {login}'s. Move it away, then `make up` again.")
+    if home.stat().st_mode & 0o7777 != 0o700:
+        home.chmod(0o700)
+        done.append(f"closed {home} to others")
     return done
 
 

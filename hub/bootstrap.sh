@@ -31,15 +31,21 @@ index=$("$OPT/uv/bin/pip" config get global.index-url 2>/dev/null || true)
 [ -z "${index:-${PIP_INDEX_URL:-}}" ] || export UV_DEFAULT_INDEX="${PIP_INDEX_URL:-$index}"
 
 # The running platform never depends on the clone: it may lie in a home, be moved or be edited.
+# Jobs read the platform's code in it, and nobody the solutions and hidden tests of the assignments.
 new=$OPT/source.new
-rm -rf "$new" && mkdir -p "$new"
+rm -rf "$new" && mkdir -p -m 700 "$new"
 (cd "$SOURCE" && tar --create --exclude=__pycache__ --exclude=.ipynb_checkpoints --exclude='*.egg-info' \
   --owner=0 --group=0 --mode='u=rwX,go=rX' pyproject.toml README.md LICENSE hub spawner_profiles kernels course_notebooks) \
   | tar --extract --directory "$new"
+chmod go-rwx "$new/course_notebooks/source" && chmod 755 "$new"
 if [ -d "$OPT/source" ] && diff --recursive --brief --exclude=__pycache__ --exclude='*.egg-info' "$new" "$OPT/source" >/dev/null; then
   rm -rf "$new"
 else
   rm -rf "$OPT/source" && mv "$new" "$OPT/source"
+fi
+chmod go-rwx "$OPT/source/course_notebooks/source"
+if runuser -u nobody -- test -r "$SOURCE/course_notebooks/source"; then
+  say "everybody on this machine can read the assignments' solutions in this clone; to close it: chmod go-rwx $SOURCE"
 fi
 
 hub=$OPT/hub

@@ -19,12 +19,13 @@ from hub.clusters import EmbeddedCluster, GpuNode
 from hub.daemons import Daemons
 from hub.embedded import gpus, reservation
 from hub.embedded.slurm import EmbeddedSlurm
+from hub.grading import config, courses
 from hub.layout import Layout
 from hub.ports import check_free
-from hub.problems import Stop
+from hub.problems import Problems, Stop
 from hub.running import Running
 from hub.terminal import console, step, told
-from hub.workshop import load
+from hub.workshop import Workshop, load, problem
 from kernels import build as kernels
 from spawner_profiles.jobs import Capacity, Job, Phase, SchedulerSilent
 
@@ -75,13 +76,15 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
     with step(f"reading {file}") as outcome:
         workshop, people = load(file, port=port, cpu_nodes=cpu_nodes, gpu_nodes=nodes)
         accounts.check(people, file.parent / workshop.attendees)
+        check_accounts(workshop, file)
         outcome["note"] = f"{len(workshop.profiles)} profiles, {len(people)} people"
     existing = not isinstance(workshop.cluster, EmbeddedCluster)
     running = Running(workshop=workshop, people=people, data=workshop.data.mandrillus or layout.data,
                       emulated=not existing and not real and bool(workshop.cluster.gpu_nodes))
     supervisor = Daemons(layout, layout.hub_bin)
+    everyone = [*(person.login for person in people), *workshop.accounts]
     cluster = None if existing else EmbeddedSlurm(
-        layout, workshop.cluster, workshop.port, [person.login for person in people], workshop.limits.gpus)
+        layout, workshop.cluster, workshop.port, everyone, workshop.limits.gpus)
     needed, misfits = services.needed_ports(layout, running), []
     if cluster:
         cluster.check_place()
@@ -112,7 +115,7 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
             outcome["note"] = install.kernel_works(layout, kernel.name)
     kernels.remove_others([kernel.name for kernel in workshop.kernels], layout.jupyter)
     with step("course and photos", spinner=False) as outcome:
-        changed = install.course(layout)
+        changed = install.course(layout, workshop)
         running.data = install.data(layout, workshop)
         outcome["note"] = "" if changed else "already there"
         if not workshop.data.mandrillus:
@@ -121,6 +124,12 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         done = accounts.apply(people, layout.homes, layout.passwords)
         outcome["note"] = "; ".join(done[:3]) + (f" and {len(done) - 3} more" if len(done) > 3 else "")
         outcome["changed"] = bool(done)
+    with step("courses: assignments, exchange") as outcome:
+        changed = config.write(layout, workshop)
+        done = courses.prepare(layout, workshop, people)
+        outcome["note"] = "; ".join(done)
+        outcome["changed"] = changed or bool(done)
+    unclosed = courses.close_sources(workshop)
     leaving.leave_former_cluster(layout, running, supervisor)
     with step("cluster, proxy and hub" if cluster else "proxy and hub") as outcome:
         running.write(layout)
@@ -131,22 +140,32 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         changes, reserved = supervisor.apply(daemons, lambda text: None), ""
         if cluster:
             cluster.tidy(lambda text: None)
-            reserved = reservation.keep(cluster, workshop.reservation, [person.login for person in people])
+            reserved = reservation.keep(cluster, workshop.reservation, everyone)
         outcome["note"] = "; ".join(filter(None, [str(changes) if changes or not reserved else "", reserved]))
     with step("people in the hub") as outcome:
-        done = roster.apply(people, services.hub_api(layout, running))
+        done = roster.apply(people, workshop.courses, services.hub_api(layout, running))
         outcome["note"] = "; ".join(done)
         outcome["changed"] = bool(done)
     login = f"http://{services.own_host(running)}:{workshop.port}/hub/login"
     if not services.answers(login):
         raise Stop(f"everything was started, but {login} does not answer; see {layout.logs}/hub.log and proxy.log")
     _welcome(layout, running, remark)
+    for warning in unclosed:
+        console.print(f"[yellow]{warning}[/]; close it to others than its owner")
     for profile in misfits:
         what = ", ".join(filter(None, (
             f"partition {profile.partition}", f"{profile.gpus} GPU" * bool(profile.gpus), profile.gpu_model,
             f"{profile.cpus} CPUs", profile.memory_text)))
         console.print(f"[yellow]no node that is up fits the profile {profile.key}[/] ({what}): "
                       "who chooses it would wait for ever, or be refused")
+
+
+def check_accounts(workshop: Workshop, file: Path) -> None:
+    """Refuse accounts of courses that are the system's, or that are missing where we make none."""
+    make = isinstance(workshop.cluster, EmbeddedCluster)
+    if wrong := [problem(file, ("courses", index, "account"), words) for index, course in enumerate(workshop.courses)
+                 if (words := accounts.misfits(course.account, make))]:
+        raise Problems(wrong)
 
 
 def _welcome(layout: Layout, running: Running, remark: str) -> None:

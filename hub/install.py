@@ -28,9 +28,15 @@ EMBEDDED = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "s
 #: Server extensions that every start of JupyterLab would pay for: nobody here uses them, or spawner_profiles.grading
 #: loads them when somebody does.
 UNUSED_EXTENSIONS = ("jupyter_lsp", "notebook_shim", *(
-    f"nbgrader.server_extensions.{name}" for name in config.EXTENSIONS["instructors"]))
+    f"nbgrader.server_extensions.{name}" for name in config.ALL_EXTENSIONS))
 #: JupyterLab's names of our languages.
 LOCALES = {"fr": "fr_FR"}
+#: nbconvert's macro, for nbgrader: with what formgrade.js waits for, and nothing else of MathJax.
+NO_MATHJAX = """\
+{% macro mathjax(url="") %}
+<script>MathJax = {Hub: {Startup: {signal: {Interest: tell => tell("End")}}}};</script>
+{% endmacro %}
+"""
 SOURCE = Path(__file__).resolve().parent.parent
 
 
@@ -63,25 +69,27 @@ def server(layout: Layout, uv: Path, language: str) -> bool:
     extensions = dict.fromkeys(
         (f"spawner_profiles.{name}" for name in ("singleuser", "timeleft", "grading")), True)
     extensions |= dict.fromkeys(UNUSED_EXTENSIONS, False)
-    changed |= _copy(SOURCE / "spawner_profiles/lab", environment / "share/jupyter/labextensions/mandrillhub")
+    changed |= _copy({"": SOURCE / "spawner_profiles/lab"}, environment / "share/jupyter/labextensions/mandrillhub")
     # Nobody in a class should be asked about newsletters and updates.
     overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
     if language != "en":
         overrides["@jupyterlab/translation-extension:plugin"] = {"locale": LOCALES[language]}
-    for name, settings in {
+    for name, content in {
         "etc/jupyter/jupyter_server_config.json": {
             # A login shell would reset PATH, and the course's Python with it.
             "ServerApp": {"jpserver_extensions": extensions, "terminado_settings": {"shell_command": ["/bin/bash"]}},
             "KernelSpecManager": {"ensure_native_kernel": False}},
         "share/jupyter/lab/settings/overrides.json": overrides,
+        # formgrader and feedback would fetch MathJax from a host of others, whom a class may not even reach.
+        "share/jupyter/nbconvert/templates/classic/mathjax.html.j2": NO_MATHJAX,
     }.items():
-        text = json.dumps(settings, indent=1) + "\n"
+        text = content if isinstance(content, str) else json.dumps(content, indent=1) + "\n"
         file = environment / name
         if not file.exists() or file.read_text() != text:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             changed = True
-    return config.write(layout) or changed
+    return changed
 
 
 def proxy(layout: Layout) -> bool:
@@ -143,9 +151,10 @@ def kernel_works(layout: Layout, name: str) -> str | None:
         raise Stop(str(problem)) from None
 
 
-def course(layout: Layout) -> bool:
-    """The notebooks that each person gets a copy of: none with solutions and hidden tests, which nbgrader releases."""
-    return _copy(SOURCE / "course_notebooks/source", layout.course, leave_out=("00_*", "01_*", "02_*"))
+def course(layout: Layout, workshop: Workshop) -> bool:
+    """What each person of a course gets beside its assignments: the folder ``bonus`` beside them. No solutions."""
+    bonus = {each.name: each.folder.parent / "bonus" for each in workshop.courses}
+    return _copy({f"{name}/bonus": folder for name, folder in bonus.items() if folder.exists()}, layout.course)
 
 
 def data(layout: Layout, workshop: Workshop) -> Path:
@@ -160,18 +169,20 @@ def data(layout: Layout, workshop: Workshop) -> Path:
     return place
 
 
-def _copy(source: Path, place: Path, leave_out: Sequence[str] = ()) -> bool:
-    """Make ``place`` a copy of ``source``; False if it is one. Nobody ever sees half of it.
+def _copy(sources: dict[str, Path], place: Path) -> bool:
+    """Make ``place`` hold copies of ``sources`` and nothing else; False if it does. Nobody ever sees half of it.
 
-    ``leave_out``: patterns of names.
+    ``sources``: by their names there; "" is the place itself.
     """
     stamp = place.with_name(f".{place.name}.copied")
-    want = kernels.fingerprint(source)
+    want = json.dumps([list(sources), kernels.fingerprint(*sources.values())])
     if place.exists() and stamp.exists() and stamp.read_text() == want:
         return False
     draft = place.with_name(f".{place.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*leave_out))
+    draft.mkdir()
+    for name, source in sources.items():
+        shutil.copytree(source, draft / name, dirs_exist_ok=True)
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
     stamp.write_text(want)

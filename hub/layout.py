@@ -106,11 +106,18 @@ class Layout:
 
     @property
     def course(self) -> Path:
+        """What all people of a course get as it is, beside the assignments that it released."""
         return self.srv / "course"
 
     @property
+    def courses(self) -> Path:
+        """One directory a course, nbgrader's: its account's home, closed to all others."""
+        return self.srv / "courses"
+
+    @property
     def config(self) -> Path:
-        """On servers' JUPYTER_CONFIG_PATH: one directory for everyone, one more for instructors."""
+        """On servers' JUPYTER_CONFIG_PATH: one directory for everyone, one more for instructors,
+        one for the desk of each course."""
         return self.srv / "config"
 
     @property
@@ -125,7 +132,7 @@ class Layout:
     def make(self) -> None:
         """Create the tree. Nothing secret lies directly in a directory that everyone may enter."""
         for path in (self.opt, self.etc, self.var, self.srv, self.homes, self.logs,
-                     self.kernels, self.jupyter, self.course, self.data):
+                     self.kernels, self.jupyter, self.course, self.courses, self.data):
             path.mkdir(parents=True, exist_ok=True)
         self.hub_state.mkdir(mode=0o700, exist_ok=True)
 

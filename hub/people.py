@@ -11,7 +11,7 @@ from pathlib import Path
 from hub.problems import Problem, Problems
 
 ROLES = ("attendee", "instructor", "admin")
-COLUMNS = ("login", "name", "role")
+COLUMNS = ("login", "name", "role", "course")
 #: What useradd accepts on Debian, within the 32 characters of a login.
 LOGIN = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -23,12 +23,19 @@ class Person:
     login: str
     name: str
     role: str = "attendee"
+    #: Their courses' names; none: every course.
+    courses: tuple[str, ...] = ()
     #: Where it stands in the file, for messages.
     line: int | None = field(default=None, compare=False)
 
+    def takes(self, course: str) -> bool:
+        """Is this one of their courses? Admins have all."""
+        return not self.courses or course in self.courses or self.role == "admin"
+
 
 def read_people(path: Path) -> list[Person]:
-    """Read attendees.csv: columns login, name, role (empty: attendee), separated by ``,`` or ``;``.
+    """Read attendees.csv: columns login, name, role (empty: attendee), course (names between blanks; empty: every
+    course), separated by ``,`` or ``;``.
 
     A byte-order mark is ignored. Raises :class:`Problems` with every bad line: unknown columns, a login that
     Unix would not take, a person listed twice, a role that does not exist.
@@ -60,7 +67,8 @@ def read_people(path: Path) -> list[Person]:
                                         f"{', '.join(header)}"))
                 continue
             cells = dict(zip(header, (cell.strip() for cell in row), strict=True))
-            person = Person(cells["login"], cells["name"], cells.get("role") or "attendee", line)
+            person = Person(cells["login"], cells["name"], cells.get("role") or "attendee",
+                            tuple(cells.get("course", "").split()), line)
             problems += [Problem(path, line, column, message) for column, message in _mistakes(person)]
             if person.login in lines:
                 problems.append(Problem(path, line, "login", f"{person.login!r} is already on line "

@@ -6,15 +6,35 @@ would stay one. So the running hub is compared with the list, and only the diffe
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import requests
 
+from hub.courses import Course
 from hub.people import Person
 
-#: JupyterHub groups by the role in attendees.csv; admins need none.
-GROUPS = {"attendee": "attendees", "instructor": "instructors"}
-#: What an instructor may do: see the class on the admin page, start and stop its servers. Not read its files.
-INSTRUCTOR_SCOPES = ["admin-ui", "list:users!group=attendees", "read:users!group=attendees",
-                     "servers!group=attendees"]
+#: JupyterHub's group of a role in a course, as nbgrader calls them; admins need none.
+GROUPS = {"attendee": "nbgrader-", "instructor": "formgrade-"}
+#: Groups of ours in former versions.
+FORMER = ("attendees", "instructors")
+
+
+def groups(people: list[Person], courses: Collection[Course]) -> dict[str, set[str]]:
+    """Who is in which group."""
+    return {prefix + course.name: {person.login for person in people
+                                   if person.role == role and person.takes(course.name)}
+            for course in courses for role, prefix in GROUPS.items()}
+
+
+def role(course: Course) -> dict:
+    """What a course's instructors may do, an entry of ``c.JupyterHub.load_roles``: see its attendees on the admin page,
+    start and stop their servers, not read their files; start, stop and open the course's desk."""
+    class_, desk = f"group={GROUPS['attendee']}{course.name}", f"user={course.account}"
+    return {"name": f"instructor-{course.name}", "groups": [GROUPS["instructor"] + course.name],
+            "description": f"sees the class of {course.name}, starts and stops its servers, opens its desk",
+            "scopes": ["admin-ui", *(f"{scope}!{whose}" for whose in (class_, desk)
+                                     for scope in ("list:users", "read:users", "servers")),
+                       f"access:servers!{desk}"]}
 
 
 class HubApi:
@@ -42,37 +62,63 @@ class HubApi:
         return users
 
 
-def apply(people: list[Person], hub: HubApi) -> list[str]:
-    """Bring the hub's users, admins and groups in line with ``people``; returns what changed, one line each.
+def apply(people: list[Person], courses: Collection[Course], hub: HubApi) -> list[str]:
+    """Bring the hub's users, admins and groups in line with ``people``, and have a user for the desk of each course;
+    returns what changed, one line each.
 
     Whoever is not on the list any more is deleted from the hub: their server is stopped and their tokens and
     cookies are void. Their account and home are not touched.
     """
     done: list[str] = []
     known = hub.users()
+    there = {group["name"]: set(group["users"]) for group in hub.call("GET", "groups")}
+    desks = {course.account for course in courses}
     listed = {person.login: person for person in people}
-    for name in known.keys() - listed.keys():
-        # Stopping the job takes a moment; the user can only be deleted after it.
-        if known[name].get("server") or known[name].get("pending"):
-            hub.call("DELETE", f"users/{name}/server")
+    for name in known.keys() - listed.keys() - desks:
+        _stop(hub, known[name])
         hub.call("DELETE", f"users/{name}")
         done.append(f"removed {name} from the hub")
-    if missing := sorted(listed.keys() - known.keys()):
+    if missing := sorted((listed.keys() | desks) - known.keys()):
         hub.call("POST", "users", json={"usernames": missing})
         done.append(f"added {len(missing)} to the hub")
-    for person in people:
-        admin = person.role == "admin"
-        if known.get(person.login, {}).get("admin", False) != admin:
-            hub.call("PATCH", f"users/{person.login}", json={"admin": admin})
-            done.append(f"{person.login} is {'now' if admin else 'no longer'} an admin")
-    groups = {group["name"]: set(group["users"]) for group in hub.call("GET", "groups")}
-    for role, group in GROUPS.items():
-        if group not in groups:
+    admins = {person.login for person in people if person.role == "admin"}
+    for login in sorted(listed.keys() | desks):
+        if known.get(login, {}).get("admin", False) != (login in admins):
+            hub.call("PATCH", f"users/{login}", json={"admin": login in admins})
+            done.append(f"{login} is {'now' if login in admins else 'no longer'} an admin")
+    wanted = groups(people, courses)
+    done += _apply_groups(wanted, there, listed.keys(), hub)
+    were_admins = {name for name, user in known.items() if user["admin"]}
+    for course in courses:
+        group = GROUPS["instructor"] + course.name
+        gone = (there.get(group, set()) | were_admins) - wanted[group] - admins
+        # They may have pages of the desk open: it asks the hub again only after minutes, and of a terminal never.
+        if gone and _stop(hub, known.get(course.account, {})):
+            done.append(f"stopped the desk of {course.name}: {', '.join(sorted(gone))} may no longer use it")
+    return done
+
+
+def _apply_groups(wanted: dict[str, set], there: dict[str, set], logins: Collection[str], hub: HubApi) -> list[str]:
+    done = []
+    for group in there.keys() - wanted.keys():
+        if group in FORMER or group.startswith(tuple(GROUPS.values())):
+            hub.call("DELETE", f"groups/{group}")
+            done.append(f"removed the group {group}")
+    for group, want in wanted.items():
+        if group not in there:
             hub.call("POST", f"groups/{group}")
-        want = {person.login for person in people if person.role == role}
-        have = groups.get(group, set()) & listed.keys()
+        have = there.get(group, set()) & logins
         for method, names in (("POST", want - have), ("DELETE", have - want)):
             if names:
                 hub.call(method, f"groups/{group}/users", json={"users": sorted(names)})
                 done.append(f"{group}: {'+' if method == 'POST' else '-'}{len(names)}")
     return done
+
+
+def _stop(hub: HubApi, user: dict) -> bool:
+    """Stop a user's server; False if there was none. Stopping the job takes a moment; the user can only be deleted
+    after it."""
+    if not (user.get("server") or user.get("pending")):
+        return False
+    hub.call("DELETE", f"users/{user['name']}/server")
+    return True

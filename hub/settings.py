@@ -21,9 +21,18 @@ from spawner_profiles import api, reaper
 from spawner_profiles.profiles_spawner import ProfileSpawner, availability
 from spawner_profiles.words import _
 
-#: Where a person's copy of the course lies in their home.
-COURSE = "mandrill"
-FIRST_NOTEBOOK = f"{COURSE}/03_regression/mandrill_regression.ipynb"
+#: What a person's job does first: they get copies of what their courses released since, and of what lies beside it.
+#: What they changed is never overwritten. A full home must not keep its owner from tidying up.
+COPIES = """\
+for course in ${{MANDRILLHUB_COURSES-}}; do
+  for each in {exchange}/$course/outbound/* {course}/$course/*; do
+    to=$course/${{each##*/}} new=$course/.${{each##*/}}.new
+    if [ -e "$each" ] && [ ! -e "$to" ]; then
+      mkdir -p "$course" && rm -rf "$new" && cp -r --no-preserve=mode "$each" "$new" && mv -T "$new" "$to" ||
+        echo "no copy of $each was made"
+    fi
+  done
+done"""
 
 
 def secret(directory: Path, name: str) -> str:
@@ -59,6 +68,7 @@ def configure(c, layout: Layout, running: Running) -> None:
     pages.configure(
         c, title=_(running.workshop.title), subtitle=_(running.workshop.subtitle), catalog=catalog,
         availability=partial(availability, its.scheduler, catalog),
+        courses={course.name: course.account for course in running.workshop.courses},
         notice=_("GPUs are emulated: no GPU on this machine") if running.emulated else "")
 
 
@@ -94,7 +104,9 @@ def _people(c, layout: Layout, running: Running) -> None:
     # Without this JupyterHub lets in everyone it has ever known.
     c.Authenticator.allow_existing_users = False
     c.Authenticator.admin_users = {person.login for person in running.people if person.role == "admin"}
-    c.JupyterHub.load_groups = {group: {"users": []} for group in roster.GROUPS.values()}
+    # Nobody logs in as a course, whatever password somebody may have given its account.
+    c.Authenticator.blocked_users = set(running.workshop.accounts)
+    c.JupyterHub.load_groups = {group: {"users": []} for group in roster.groups([], running.workshop.courses)}
     # Only an admin may make another one or take that away again, so the service that does it is one.
     c.JupyterHub.services = [
         {"name": "roster", "api_token": secret(layout.hub_state, "roster_token"), "admin": True},
@@ -102,8 +114,7 @@ def _people(c, layout: Layout, running: Running) -> None:
     ]
     c.JupyterHub.load_roles = [
         culling.role(),
-        {"name": "instructor", "groups": ["instructors"], "scopes": roster.INSTRUCTOR_SCOPES,
-         "description": "sees the class, starts and stops its servers"},
+        *map(roster.role, running.workshop.courses),
     ]
 
 
@@ -114,23 +125,30 @@ def _jobs(c, layout: Layout, running: Running, its: Backend) -> None:
     c.JobSpawner.address = its.server_address
     c.Spawner.ip = its.server_ip
     c.Spawner.cmd = [str(layout.server_bin / "python"), "-m", "spawner_profiles.singleuser"]
-    c.Spawner.default_url = f"/lab/tree/{FIRST_NOTEBOOK}"
+    c.Spawner.pre_spawn_hook = partial(_first_page, layout, running)
     c.Spawner.http_timeout = 120
     # One person's failing starts must not end the hub of all the others.
     c.Spawner.consecutive_failure_limit = 0
     c.JupyterHub.concurrent_spawn_limit = 0
     # Show the waiting page at once; long enough for a refusal to arrive as such.
-    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+    c.JupyterHub.tornado_settings = {
+        "slow_spawn_timeout": 1,
+        # A desk is the course's: its instructors need not be asked whether it may know who they are.
+        "oauth_no_confirm_list": {f"jupyterhub-user-{course.account}" for course in running.workshop.courses}}
     # All that a job gets, beside what JupyterHub itself needs there: an allow-list.
     c.Spawner.env_keep = []
     c.Spawner.environment = {
-        "PATH": f"{layout.kernels}/pytorch/bin:/usr/local/bin:/usr/bin:/bin",
+        "PATH": config.path(layout),
         "LANG": "C.UTF-8",
         **its.environment,
         "JUPYTER_PATH": str(layout.jupyter),
-        "JUPYTER_CONFIG_PATH": partial(config.config_path, layout),
+        "JUPYTER_CONFIG_PATH": lambda spawner: config.config_path(layout, running, spawner.user.name),
+        "MANDRILLHUB_COURSES": lambda spawner: " ".join(config.courses_of(running, spawner.user.name)),
         "MANDRILL_DATA": str(running.data),
     }
-    # Their own copy, once: what a person changed or deleted is never overwritten.
-    c.JobSpawner.req_prologue = (
-        f"if [ ! -e {COURSE} ]; then cp -r --no-preserve=mode {layout.course} {COURSE}; fi")
+    c.JobSpawner.req_prologue = COPIES.format(exchange=layout.exchange, course=layout.course)
+
+
+def _first_page(layout: Layout, running: Running, spawner) -> None:
+    """Where a server opens: at the first assignment that the person's course released; a desk at formgrader."""
+    spawner.default_url = config.first_page(layout, running, spawner.user.name)

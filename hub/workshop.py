@@ -6,6 +6,7 @@ the line, the field and what was expected; an empty file is a workshop that runs
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -15,7 +16,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from ruamel.yaml import YAML, YAMLError
 
+from hub import courses
 from hub.clusters import CLUSTERS, Cluster, EmbeddedCluster, GpuNode, Part
+from hub.courses import Course
 from hub.people import Person, read_people
 from hub.problems import Problem, Problems
 from kernels import build as kernels
@@ -107,10 +110,16 @@ class Workshop(Part):
     cluster: Cluster = EmbeddedCluster()
     profiles: tuple[Profile, ...] = Field(default_factory=_default_profiles, min_length=1)
     attendees: Path = Field(Path("attendees.csv"), description="relative to workshop.yml")
+    courses: tuple[Course, ...] = (Course(name=courses.OURS),)
     data: Data = Data()
     kernels: tuple[Kernel, ...] = Field((Kernel(name=COURSE_KERNEL),), description="folders of kernels/")
     limits: Limits = Limits()
     reservation: Reservation | None = Field(None, description="of the embedded cluster; elsewhere: profiles name it")
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """The accounts that are nobody's: what each is for, by login."""
+        return {course.account: f"course {course.name}" for course in self.courses}
 
     @property
     def idle_limits(self) -> list[timedelta]:
@@ -119,7 +128,7 @@ class Workshop(Part):
 
     @model_validator(mode="after")
     def _profiles_fit_the_cluster(self) -> Workshop:
-        problems = self._kernel_problems()
+        problems = self._kernel_problems() + list(courses.problems(self.courses))
         seen: set[str] = set()
         partitions = self.cluster.partitions
         for index, profile in enumerate(self.profiles):
@@ -201,6 +210,10 @@ def load(path: Path, **overrides: Any) -> tuple[Workshop, list[Person]]:
     cluster = values.get("cluster") or {}
     if isinstance(cluster, dict) and cluster.get("kind", "embedded") == "embedded":
         values["cluster"] = {**cluster, **nodes}
+    if isinstance(values.get("courses"), list):
+        values["courses"] = [{**course, "source": str(path.resolve().parent / course["source"])}
+                             if isinstance(course, dict) and isinstance(course.get("source"), str) else course
+                             for course in values["courses"]]
     try:
         workshop = Workshop.model_validate(values)
     except ValidationError as error:
@@ -221,7 +234,26 @@ def load(path: Path, **overrides: Any) -> tuple[Workshop, list[Person]]:
     attendees = path.parent / workshop.attendees
     if not attendees.exists() and "attendees" not in document:
         attendees = Path(__file__).parent / "defaults/attendees.csv"
-    return workshop, read_people(attendees)
+    people = read_people(attendees)
+    if problems := [Problem(attendees, person.line, *mistake) for person in people
+                    for mistake in _misplaced(person, workshop)]:
+        raise Problems(problems)
+    return workshop, people
+
+
+def _misplaced(person: Person, workshop: Workshop) -> Iterator[tuple[str, str]]:
+    """(column, message) for what does not fit the workshop."""
+    names = [course.name for course in workshop.courses]
+    for name in person.courses:
+        if name not in names:
+            yield "course", f"no course {name!r}; expected one or several of: {', '.join(names) or 'none'}"
+    if person.login in workshop.accounts:
+        yield "login", f"{person.login!r} is the account of the {workshop.accounts[person.login]}; expected a person's"
+
+
+def problem(path: Path, location: tuple, message: str) -> Problem:
+    """A mistake that shows only on this machine, at the line of its field."""
+    return _problem(path, YAML(typ="rt").load(path.read_text(encoding="utf-8-sig")), location, message)
 
 
 def _problem(path: Path, document: Any, location: tuple, message: str) -> Problem:
@@ -254,7 +286,7 @@ def _meant(place: tuple) -> str:
     kinds = [kind for kind, cluster in CLUSTERS.items() if key in cluster.model_fields]
     if place[:-1] == ("cluster",) and kinds:
         return f" of this kind of cluster, it is one of: {', '.join(kinds)}"
-    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Kernel, Data, Limits, Reservation)
+    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Kernel, Course, Data, Limits, Reservation)
             for name in part.model_fields}
     close = get_close_matches(key, ours, n=1)
     return f", did you mean {close[0]!r}" if close else ""

@@ -33,6 +33,18 @@ def carol(platform):
     yield from _someone(platform, "mh-carol")
 
 
+@pytest.fixture
+def gina(platform):
+    """The instructor of the other course."""
+    yield from _someone(platform, "mh-gina")
+
+
+@pytest.fixture
+def hugo(platform):
+    """The other course's attendee."""
+    yield from _someone(platform, "mh-hugo")
+
+
 def _someone(platform, login):
     person = platform.person(login)
     yield person

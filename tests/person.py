@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections.abc import Callable
 
 import requests
 from tornado.httpclient import HTTPRequest
@@ -67,28 +68,44 @@ class Person:
         """Press Stop and wait until the server is gone."""
         answer = self.api("DELETE", f"users/{self.login}/server")
         assert answer.status_code in (202, 204), answer.text
+        self.wait(lambda server: server is None, "the server did not stop in a minute")
+
+    def wait(self, until: Callable[[dict | None], bool], words: str, whose: str = "") -> None:
+        """Wait a minute at most until the hub's record of this person's server, or of ``whose``, is so."""
         deadline = time.monotonic() + 60
-        while self.server() is not None:
-            assert time.monotonic() < deadline, "the server did not stop in a minute"
+        while not until(self.server(whose)):
+            assert time.monotonic() < deadline, words
             time.sleep(0.2)
 
-    def server(self) -> dict | None:
-        """The hub's record of this person's server; None without one."""
-        return self.api("GET", f"users/{self.login}").json()["servers"].get("")
+    def server(self, whose: str = "") -> dict | None:
+        """The hub's record of this person's server, or of ``whose``; None without one."""
+        return self.api("GET", f"users/{whose or self.login}").json()["servers"].get("")
+
+    def open_desk(self, course: str, account: str) -> str:
+        """Follow the menu entry Formgrader and wait; returns the address of the desk."""
+        self.get(f"/hub/mandrillhub/formgrader/{course}").raise_for_status()
+        self.wait(lambda server: server and server["ready"], "the desk did not start in a minute", account)
+        return f"/user/{account}/"
+
+    def close_desk(self, account: str) -> None:
+        """Stop a desk and wait until it is gone."""
+        assert self.api("DELETE", f"users/{account}/server").status_code in (202, 204)
+        self.wait(lambda server: server is None, "the desk did not stop in a minute", account)
 
     def lab(self, path: str = "lab") -> requests.Response:
         """Open this person's server, through the hub's OAuth as a browser does."""
         return self.get(f"/user/{self.login}/{path}")
 
-    def run(self, code: str, kernel: str = "pytorch", timeout_s: float = 120) -> str:
-        """Run code in a new kernel of this person's server and return what it printed.
+    def run(self, code: str, kernel: str = "pytorch", timeout_s: float = 120, whose: str = "") -> str:
+        """Run code in a new kernel of this person's server, or of ``whose``, and return what it printed.
 
         Raises AssertionError with the traceback if it failed, or with "kernel died".
         """
-        self.lab().raise_for_status()
-        base = f"{self.address}/user/{self.login}/api"
-        token = next(c.value for c in self.http.cookies if c.name == "_xsrf" and c.path == f"/user/{self.login}/")
-        headers = {"X-XSRFToken": token, "Referer": f"{self.address}/user/{self.login}/lab"}
+        place = f"/user/{whose or self.login}/"
+        self.get(f"{place}lab").raise_for_status()
+        base = f"{self.address}{place}api"
+        token = next(c.value for c in self.http.cookies if c.name == "_xsrf" and c.path == place)
+        headers = {"X-XSRFToken": token, "Referer": f"{self.address}{place}lab"}
         kernel_id = self.http.post(f"{base}/kernels", json={"name": kernel}, headers=headers, timeout=60).json()["id"]
         cookies = requests.cookies.get_cookie_header(self.http.cookies, requests.Request("GET", base + "/x").prepare())
         url = f"ws{base.removeprefix('http')}/kernels/{kernel_id}/channels"

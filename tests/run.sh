@@ -25,11 +25,11 @@ clean_up() {
   title "cleaning up"
   [ ! -x "$OPT/hub/bin/mandrillhub" ] || "$OPT/hub/bin/mandrillhub" down --root "$ROOT"
   remove_people
-  rm -rf "$ROOT/home" "$ROOT/etc" "$ROOT/var"
+  rm -rf "$ROOT/home" "$ROOT/etc" "$ROOT/var" "$ROOT/srv/mandrillhub/courses" "$ROOT/srv/mandrillhub/exchange"
 }
 
 remove_people() {
-  for login in $(cut -d, -f1 tests/live/attendees.csv | tail -n +2); do
+  for login in $(cut -d, -f1 tests/live/attendees.csv | tail -n +2) mh-grader-mandrill mh-grader-vision; do
     ! getent passwd "$login" >/dev/null || userdel --force "$login" 2>/dev/null
   done
 }

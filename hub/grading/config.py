@@ -1,25 +1,32 @@
 """Who gets what of nbgrader, and nbgrader's own settings, as files that the nodes read.
 
-Everybody's server has the assignment list and Validate; instructors' have formgrader, the course list and the
-assignment editor as well. The hub says who is one, by the JUPYTER_CONFIG_PATH of the job. That decides what is shown;
-what a person may read and write is for file permissions to say.
+Everybody's server has the assignment list and Validate; instructors' has a menu entry as well, which leads to their
+course's desk. The desk has formgrader. The hub says whose server it is, by the JUPYTER_CONFIG_PATH of the job. That
+decides what is shown; what a person may read and write is for file permissions to say.
 """
 
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from hub.files import write_file
 from hub.layout import Layout
-from hub.roster import GROUPS
+from hub.running import Running
+from hub.workshop import Workshop
 
-COURSE = "mandrill"
-EXTENSIONS = {"everyone": ["assignment_list", "validate_assignment"],
-              "instructors": ["assignment_list", "validate_assignment", "course_list", "formgrader"]}
-#: JupyterLab's parts of the same, off for everybody and on for instructors.
-FOR_INSTRUCTORS = ("@jupyter/nbgrader:course-list", "@jupyter/nbgrader:create-assignment", "mandrillhub:formgrader")
-#: Shows formgrader in a frame, which JupyterHub forbids (frame-ancestors 'none'); ours opens it in a tab of its own.
-NEVER = ("@jupyter/nbgrader:formgrader",)
+#: nbgrader's server extensions; the first of these keys says what there is.
+EXTENSIONS = {"everyone": ("assignment_list", "validate_assignment"),
+              "instructors": ("assignment_list", "validate_assignment"),
+              "desk": ("formgrader", "validate_assignment")}
+ALL_EXTENSIONS = ("assignment_list", "validate_assignment", "course_list", "formgrader")
+#: JupyterLab's parts of nbgrader, and who has them. nbgrader's own formgrader is a frame, which JupyterHub forbids
+#: (frame-ancestors 'none'); ours opens a tab.
+PARTS = {"@jupyter/nbgrader:assignment-list": ("everyone", "instructors"),
+         "@jupyter/nbgrader:create-assignment": ("desk",),
+         "@jupyter/nbgrader:course-list": (),
+         "@jupyter/nbgrader:formgrader": (),
+         "mandrillhub:formgrader": ("instructors", "desk")}
 
 #: For everybody, course accounts too: the exchange whose layout places.py makes. ``course`` is empty where there are
 #: several: the assignment list then shows a person's own ones, and on the command line --course picks.
@@ -42,30 +49,36 @@ c.ExchangeFactory.release_feedback = "hub.grading.feedback.ReleaseFeedback"
 c.ExchangeFactory.fetch_feedback = "hub.grading.feedback.FetchFeedback"
 c.Authenticator.plugin_class = "hub.grading.membership.Members"
 """
-#: Formgrader wants the course below the server's root, which is the home.
-INSTRUCTORS_CONFIG = """\
+#: Beside that of everyone.
+DESK_CONFIG = """\
 # Written by `mandrillhub up`; changes here are lost. Beside that of everyone.
-from pathlib import Path
-
 c = get_config()
-place = Path.home() / {place!r}
-place.mkdir(exist_ok=True)
-c.CourseDirectory.root = str(place)
+c.CourseDirectory.course_id = {course!r}
+c.CourseDirectory.root = {root!r}
 """
 
 
-def write(layout: Layout) -> bool:
+def write(layout: Layout, workshop: Workshop) -> bool:
     """Write the settings; False if all was there. The exchange itself: places.py."""
+    names = [course.name for course in workshop.courses]
     config = {
-        "everyone/nbgrader_config.py": NBGRADER_CONFIG.format(course=COURSE, exchange=str(layout.exchange)),
-        "instructors/nbgrader_config.py": INSTRUCTORS_CONFIG.format(place=f"{COURSE}-course"),
-    }
-    for who, extensions in EXTENSIONS.items():
-        disabled = dict.fromkeys(FOR_INSTRUCTORS, who == "everyone") | dict.fromkeys(NEVER, True)
-        for file, settings in (("jupyter_server_config.json", {"Grading": {"extensions": extensions}}),
-                               ("labconfig/page_config.json", {"disabledExtensions": disabled})):
-            config[f"{who}/{file}"] = json.dumps(settings, indent=1) + "\n"
+        # Whoever has one course only need not name it on the command line.
+        "everyone/nbgrader_config.py": NBGRADER_CONFIG.format(
+            exchange=str(layout.exchange), course=names[0] if len(names) == 1 else "")}
+    for kind, folders in {"everyone": ["everyone"], "instructors": ["instructors"],
+                          "desk": [f"courses/{name}" for name in names]}.items():
+        disabled = {part: kind not in who for part, who in PARTS.items()}
+        for folder in folders:
+            grading = {"extensions": EXTENSIONS[kind]} | ({"at_start": ["hub.grading.desk"]} if kind == "desk" else {})
+            config[f"{folder}/jupyter_server_config.json"] = _json({"Grading": grading})
+            config[f"{folder}/labconfig/page_config.json"] = _json({"disabledExtensions": disabled})
+    for name in names:
+        config[f"courses/{name}/nbgrader_config.py"] = DESK_CONFIG.format(course=name, root=str(layout.courses / name))
     changed = False
+    for file in [file for file in layout.config.rglob("*") if file.is_file()]:
+        if str(file.relative_to(layout.config)) not in config:  # of a course that is no longer one
+            file.unlink()
+            changed = True
     for name, text in config.items():
         file = layout.config / name
         if not file.exists() or file.read_text() != text:
@@ -75,8 +88,49 @@ def write(layout: Layout) -> bool:
     return changed
 
 
-def config_path(layout: Layout, spawner) -> str:
-    """JUPYTER_CONFIG_PATH of a person's job."""
-    user = spawner.user
-    teaches = user.admin or any(group.name == GROUPS["instructor"] for group in user.groups)
-    return ":".join(str(layout.config / who) for who in (["instructors"] if teaches else []) + ["everyone"])
+def _json(settings: dict) -> str:
+    return json.dumps(settings, indent=1) + "\n"
+
+
+def courses_of(running: Running, login: str) -> list[str]:
+    """The names of a person's courses; none for a desk."""
+    person = next((person for person in running.people if person.login == login), None)
+    return [course.name for course in running.workshop.courses if person and person.takes(course.name)]
+
+
+def _desk(running: Running, login: str) -> str | None:
+    """The course whose desk this is."""
+    return next((course.name for course in running.workshop.courses if course.account == login), None)
+
+
+def config_path(layout: Layout, running: Running, login: str) -> str:
+    """JUPYTER_CONFIG_PATH of a job: a person's, or the desk of a course."""
+    roles = {person.login: person.role for person in running.people}
+    first = []
+    if course := _desk(running, login):
+        first = [f"courses/{course}"]
+    elif roles.get(login) in ("instructor", "admin"):
+        first = ["instructors"]
+    return ":".join(str(layout.config / folder) for folder in [*first, "everyone"])
+
+
+def first_page(layout: Layout, running: Running, login: str) -> str:
+    """Where a server opens: a desk at formgrader, a person's at the first notebook that a course of theirs released."""
+    if _desk(running, login):
+        return "/formgrader"
+    for course in courses_of(running, login):
+        outbound = layout.exchange / course / "outbound"
+        if notebooks := sorted(outbound.glob("*/*.ipynb")):
+            return "/lab/tree/" + quote(f"{course}/{notebooks[0].relative_to(outbound)}")
+    return "/lab"
+
+
+def path(layout: Layout) -> str:
+    """PATH of jobs: the course's Python first, and the server's programs, for `nbgrader` in a terminal."""
+    return f"{layout.kernels}/pytorch/bin:{layout.server_bin}:/usr/local/bin:/usr/bin:/bin"
+
+
+def command_line(layout: Layout, course: str) -> dict[str, str]:
+    """The environment of an nbgrader that runs as the account of a course outside its desk."""
+    return {"PATH": f"{layout.server_bin}:/usr/bin:/bin", "LANG": "C.UTF-8", "JUPYTER_PATH": str(layout.jupyter),
+            "JUPYTER_CONFIG_PATH": f"{layout.config}/courses/{course}:{layout.config}/everyone"}

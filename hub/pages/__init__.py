@@ -37,16 +37,17 @@ __all__ = ["STATIC", "TEMPLATES", "configure", "profile_cards"]
 
 
 def configure(
-    c, *, title, catalog, availability, subtitle="", notice="", announcement=None
+    c, *, title, catalog, availability, courses, subtitle="", notice="", announcement=None
 ):
     """Set the pages on the traitlets configuration `c`.
 
     All texts are plain: the pages escape them.  `notice` says on every page
     what a visitor must know about this machine; `announcement` is for the day.
-    `availability` is the coroutine function described above.
+    `availability` is the coroutine function described above. `courses`: the
+    account of each course's desk, by the course's name.
     """
     # here, so that the cards and the static files need no JupyterHub
-    from .handlers import CapacityHandler, StaticHandler
+    from .handlers import CapacityHandler, DeskHandler, StaticHandler
 
     c.JupyterHub.template_paths = [str(TEMPLATES)]
     c.JupyterHub.jinja_environment_options = {"extensions": [Translated]}
@@ -57,6 +58,7 @@ def configure(
             "announcement": announcement or "",
             "language": words.language,
             "pages_version": _fingerprint(STATIC),
+            "desks": courses,
             "profile_titles": {profile.key: profile.title for profile in catalog},
             # JupyterHub calls what is callable, at each rendering
             "server_time": lambda user: time.time(),
@@ -72,9 +74,19 @@ def configure(
                     "keys": [profile.key for profile in catalog],
                 },
             ),
+            (
+                r"/mandrillhub/(formgrader|lab)(?:/([^/]+))?",
+                DeskHandler,
+                {"courses": courses, "profile": _for_a_desk(catalog).key},
+            ),
             (r"/mandrillhub/static/(.*)", StaticHandler, {"path": str(STATIC)}),
         ]
     )
+
+
+def _for_a_desk(catalog):
+    """The profile that desks are started with: the first without a GPU."""
+    return next((profile for profile in catalog if not profile.gpus), catalog[0])
 
 
 def _fingerprint(folder):

@@ -30,6 +30,7 @@ cluster: {node_cpus: 128, node_memory: 64G}
 profiles:
   - {key: small, title: Small notebook, partition: cpu, cpus: 1, memory: 512M, walltime: 30m}
 data: {synthetic_photos: 3000}
+courses: [{name: mandrill, account: mh-grader-mandrill}]
 """
 
 

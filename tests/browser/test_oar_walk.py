@@ -87,9 +87,12 @@ def test_from_the_login_to_the_notebook_and_out_again(platform, visitor, ada, be
 
     bela.stop()
     page.wait_for_url("**/user/mh-ada/lab/**", timeout=READY_MS)
-    expect(page.get_by_role("heading", name="How old is this mandrill?")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("heading", name="Before the day: are you ready?")).to_be_visible(timeout=READY_MS)
     expect(page.locator("#mandrillhub-time-left")).to_have_text(re.compile(r"^(1 h|59 min|58 min|57 min) left$"))
     guest.keep("oar-lab")
+    platform.solve("mh-ada", "03_regression")
+    guest.open("/user/mh-ada/lab/tree/mandrill/03_regression/mandrill_regression.ipynb?reset")
+    expect(page.get_by_role("heading", name="How old is this mandrill?")).to_be_visible(timeout=READY_MS)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Run All Cells")).click()
     outputs = page.locator(".jp-OutputArea-output")

@@ -103,7 +103,7 @@ def test_a_node_fails_under_an_open_notebook(platform, visitor, ada):
     page = guest.page
     press(guest, "cpu")
     page.wait_for_url("**/user/mh-ada/lab/**", timeout=READY_MS)
-    expect(page.get_by_role("tab", name=re.compile("mandrill_regression.ipynb"))).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("tab", name=re.compile("prerequisites.ipynb"))).to_be_visible(timeout=READY_MS)
     first, node = job(platform, "mh-ada")
     with silenced(platform, node):
         dialog = page.get_by_role("dialog").filter(has_text=re.compile("not running|unavailable", re.IGNORECASE))

@@ -1,13 +1,12 @@
 """``cluster: {kind: slurm}``, a Slurm that is there already, on the root of the ordinary platform; and back."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.integration.test_embedded_slurm import instance, until
-from tests.live import HERE, Platform
+from tests.live import COURSES, Platform, workshop_in
 
 WORKSHOP = """
 title: Deep learning on somebody's Slurm
@@ -39,9 +38,7 @@ def platform(slurm, tmp_path_factory):
     ordinary = Platform()
     ordinary.make("up")
     folder = tmp_path_factory.mktemp("workshop")
-    shutil.copy(HERE / "attendees.csv", folder)
-    (folder / "workshop.yml").write_text(WORKSHOP.format(conf=slurm.layout.slurm_conf))
-    platform = Platform(workshop=folder / "workshop.yml")
+    platform = Platform(workshop=workshop_in(folder, WORKSHOP.format(conf=slurm.layout.slurm_conf) + COURSES))
     try:
         (folder / "said").write_text(platform.make("up").stdout)
         yield platform

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live import workshop_in
+
 FUSE = Path("/dev/fuse")
 
 
@@ -19,14 +21,13 @@ def images(platform, tmp_path_factory):
         pytest.skip(result.stderr)  # Debian's unstable has moved on: nothing that we could mend here
     assert result.returncode == 0, result.stderr
     place = tmp_path_factory.mktemp("images")
-    for name in ("workshop.yml", "attendees.csv"):
-        (place / name).write_text((platform.workshop.parent / name).read_text())
-    with (place / "workshop.yml").open("a") as file:
+    workshop = workshop_in(place)
+    with workshop.open("a") as file:
         file.write("kernels: [pytorch, {name: scientific, image: true}]\n")
     mode = FUSE.stat().st_mode & 0o777
     FUSE.chmod(0o666)  # as udev makes it; a machine without udev keeps it for root
     try:
-        said = platform.make("up", WORKSHOP=place / "workshop.yml").stdout
+        said = platform.make("up", WORKSHOP=workshop).stdout
         assert "kernel scientific (0.5 GB)" in said
         yield platform
     finally:

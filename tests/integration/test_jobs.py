@@ -2,11 +2,12 @@
 
 import os
 import pwd
-import shutil
 import subprocess
 import time
 
 import pytest
+
+from tests.live import workshop_in
 
 
 def processes(login: str) -> list[str]:
@@ -124,11 +125,8 @@ def test_a_job_that_dies_while_starting_is_told_with_its_log(platform, ada):
 
 
 def test_a_module_that_does_not_exist_is_named_on_the_waiting_page(platform, ada, tmp_path):
-    workshop = tmp_path / "workshop.yml"
-    text = platform.workshop.read_text()
-    workshop.write_text(text.replace(
+    workshop = workshop_in(tmp_path, platform.workshop.read_text().replace(
         "profiles:\n", "profiles:\n  - {key: modules, title: M, partition: cpu, modules: [nope/9]}\n"))
-    shutil.copy(platform.workshop.with_name("attendees.csv"), tmp_path)
     platform.make("up", WORKSHOP=workshop)
     try:
         ada.post_form(profile="modules")

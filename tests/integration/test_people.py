@@ -9,6 +9,7 @@ from hub import accounts, services
 from hub.people import Person
 from hub.problems import Problems, Stop
 from hub.running import Running
+from tests.live import workshop_in
 
 
 @pytest.fixture
@@ -66,17 +67,29 @@ def in_the_hub(platform) -> tuple[dict, set]:
 
 
 def test_users_groups_and_admins_follow_the_list(platform, tmp_path):
-    everyone = ({"attendees": {"mh-ada", "mh-bela"}, "instructors": {"mh-carol"}}, {"mh-dora"})
+    everyone = ({"nbgrader-mandrill": {"mh-ada", "mh-bela"}, "formgrade-mandrill": {"mh-carol"},
+                 "nbgrader-vision": {"mh-hugo"}, "formgrade-vision": {"mh-gina"}}, {"mh-dora"})
     assert in_the_hub(platform) == everyone
-    (tmp_path / "workshop.yml").write_text(platform.workshop.read_text())
+    workshop = workshop_in(tmp_path)
     (tmp_path / "attendees.csv").write_text(
-        "login,name,role\nmh-ada,Ada Test,\nmh-carol,Carol Test,\nmh-dora,Dora Test,instructor\n")
-    bela = platform.person("mh-bela")
+        "login,name,role,course\nmh-ada,Ada Test,,mandrill\nmh-carol,Carol Test,,mandrill vision\n"
+        "mh-dora,Dora Test,instructor,vision\n")
+    bela, carol = platform.person("mh-bela"), platform.person("mh-carol")
     bela.start("small")
+    desk = carol.open_desk("mandrill", "mh-grader-mandrill")
+    assert carol.get(f"{desk}formgrader").ok
     try:
-        said = platform.make("up", WORKSHOP=tmp_path / "workshop.yml").stdout
+        said = " ".join(platform.make("up", WORKSHOP=workshop).stdout.split())
         assert "locked the account mh-bela; its home stays" in said and "removed mh-bela from the hub" in said
-        assert in_the_hub(platform) == ({"attendees": {"mh-ada", "mh-carol"}, "instructors": {"mh-dora"}}, set())
+        assert in_the_hub(platform) == ({
+            "nbgrader-mandrill": {"mh-ada", "mh-carol"}, "formgrade-mandrill": set(),
+            "nbgrader-vision": {"mh-carol"}, "formgrade-vision": {"mh-dora"}}, set())
+        # Who may no longer use a desk has it closed under them.
+        assert "stopped the desk of mandrill: mh-carol, mh-dora may no longer use it" in said
+        carol.wait(lambda server: carol.get(f"{desk}formgrader").status_code in (403, 404), "still at the desk")
+        assert carol.get("/hub/mandrillhub/formgrader/mandrill").status_code == 404
+        people = platform.layout.exchange / "mandrill/people"
+        assert (people / "mh-bela").owner() == "root" and (people / "mh-carol").owner() == "mh-carol"
         # Removed: no cookie, no login, no job; the home is still there.
         assert "/hub/login" in bela.get("/hub/home").url
         assert bela.log_in().status_code == 403

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,19 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 ROOT = Path(os.environ.get("MANDRILLHUB_TEST_ROOT", "/var/tmp/mh-test"))
 PORT = int(os.environ.get("MANDRILLHUB_TEST_PORT", "18000"))
+
+
+#: The courses of workshop.yml, for other ones.
+COURSES = "courses:\n" + (HERE / "workshop.yml").read_text().partition("courses:\n")[2]
+
+
+def workshop_in(folder: Path, text: str | None = None) -> Path:
+    """A workshop.yml of this text, by default that of the platform, its people and courses beside it."""
+    file = folder / "workshop.yml"
+    file.write_text((HERE / "workshop.yml").read_text() if text is None else text)
+    shutil.copy(HERE / "attendees.csv", folder)
+    shutil.copytree(HERE / "vision", folder / "vision")
+    return file
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,13 @@ class Platform:
         answer = person.log_in()
         assert answer.ok and "/hub/login" not in answer.url, f"{login} could not log in"
         return person
+
+    def solve(self, login: str, assignment: str) -> None:
+        """Put the model answers of an assignment of the course into a person's home; attendees have none."""
+        place = self.layout.homes / login / "mandrill" / assignment
+        subprocess.run(["install", "-d", "-o", login, "-g", login, place.parent, place], check=True)
+        for notebook in (REPOSITORY / "course_notebooks/source" / assignment).glob("*.ipynb"):
+            subprocess.run(["install", "-o", login, "-g", login, notebook, place], check=True)
 
     def slurm(self, *command: str, user: str | None = None, check: bool = True) -> str:
         """Run a Slurm command on this platform's cluster."""

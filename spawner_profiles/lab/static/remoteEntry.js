@@ -1,7 +1,7 @@
 /*
  * The time left, in JupyterLab's status bar, and warnings before the job ends or an idle server stops.
- * For instructors (hub/grading.py switches it on), nbgrader's Formgrader in a browser tab of its own: JupyterHub forbids
- * the frame that nbgrader's own extension would show it in.
+ * For instructors (hub/grading/config.py switches it on), their course's Formgrader in a browser tab of its own:
+ * JupyterHub forbids the frame that nbgrader's own extension would show it in.
  *
  * A prebuilt extension without a build: `init` and `get` at the end are all that JupyterLab asks of one (webpack's
  * "module federation container"). Its own packages come from the share scope that it hands to `init`.
@@ -172,11 +172,15 @@
     });
   }
 
-  /** nbgrader's menu shows its command for as long as somebody has registered it: here we do. */
-  function formgrader(app, { ServerConnection }) {
+  /**
+   * nbgrader's menu shows its command for as long as somebody has registered it: here we do. The hub knows which
+   * course's formgrader is meant, and starts it if need be.
+   */
+  function formgrader(app, { PageConfig }) {
+    const hub = PageConfig.getOption('hubHost') + PageConfig.getOption('hubPrefix');
     app.commands.addCommand('nbgrader:open-formgrader', {
       label: 'Formgrader',
-      execute: () => void window.open(`${ServerConnection.makeSettings().baseUrl}formgrader`, '_blank', 'noopener')
+      execute: () => void window.open(`${hub}mandrillhub/formgrader`, '_blank', 'noopener')
     });
   }
 
@@ -193,9 +197,10 @@
 
   async function extension() {
     const names = [
-      '@jupyterlab/statusbar', '@lumino/widgets', '@jupyterlab/apputils', '@jupyterlab/services', '@jupyterlab/translation'
+      '@jupyterlab/statusbar', '@lumino/widgets', '@jupyterlab/apputils', '@jupyterlab/services', '@jupyterlab/translation',
+      '@jupyterlab/coreutils'
     ];
-    const [{ IStatusBar }, { Widget }, { Notification }, { ServerConnection }, { ITranslator }] =
+    const [{ IStatusBar }, { Widget }, { Notification }, { ServerConnection }, { ITranslator }, { PageConfig }] =
       await Promise.all(names.map(shared));
     return {
       __esModule: true,
@@ -215,7 +220,7 @@
           id: 'mandrillhub:formgrader',
           description: 'Opens Formgrader in a tab of its own.',
           autoStart: true,
-          activate: app => formgrader(app, { ServerConnection })
+          activate: app => formgrader(app, { PageConfig })
         }
       ]
     };

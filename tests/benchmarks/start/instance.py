@@ -14,6 +14,7 @@ from pathlib import Path
 from hub import accounts, install, services
 from hub.daemons import Daemons
 from hub.embedded.slurm import EmbeddedSlurm
+from hub.grading import config
 from hub.layout import Layout
 from hub.ports import check_free
 from hub.problems import Stop
@@ -84,7 +85,8 @@ class Bench:
         install.debian_packages(embedded=True)
         install.server(self.layout, uv)
         install.proxy(self.layout)
-        install.course(self.layout)
+        install.course(self.layout, self.running.workshop)
+        config.write(self.layout, self.running.workshop)
         check_free(self.cluster.needed_ports() | services.needed_ports(self.layout, self.running))
         accounts.apply(self.running.people, self.layout.homes, self.layout.passwords)
         shutil.copy(HERE / "stub.py", self.stub)

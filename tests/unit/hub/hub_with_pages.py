@@ -76,7 +76,8 @@ class Fake(Spawner):
             return {{"reason": "its time was over", "node": "", "profile": "no-longer-offered", "when": None}}
 
 configure(c, title="Mandrills & <i>friends</i>", subtitle="Day 1", notice="emulated: <u>no GPU</u>",
-          announcement="Lunch at <b>noon</b>", catalog=CATALOG, availability=availability)
+          announcement="Lunch at <b>noon</b>", catalog=CATALOG, availability=availability,
+          courses={{"vision": "grader-vision", "mandrill": "grader-mandrill"}})
 c.JupyterHub.proxy_class = NoProxy
 c.JupyterHub.spawner_class = Fake
 c.Spawner.options_form = profile_cards
@@ -84,6 +85,8 @@ c.JupyterHub.authenticator_class = "dummy"
 c.DummyAuthenticator.password = "right"
 c.Authenticator.allow_all = True
 c.Authenticator.admin_users = {{"teacher"}}
+c.JupyterHub.load_roles = [{{"name": "instructor-vision", "users": ["carol"], "scopes": [
+    "servers!user=grader-vision", "access:servers!user=grader-vision"]}}]
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.bind_url = "http://127.0.0.1:{public}"
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:{port}"

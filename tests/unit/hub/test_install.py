@@ -3,10 +3,21 @@
 from types import SimpleNamespace
 
 from hub import install
+from hub.workshop import Workshop
 
 
-def test_homes_get_no_notebook_that_nbgrader_must_release_first(tmp_path):
+def test_people_get_what_lies_beside_the_assignments_and_nothing_of_an_earlier_version(tmp_path):
+    for name in ("a", "b"):
+        notebook = tmp_path / f"{name}/source/ps1/ps1.ipynb"
+        notebook.parent.mkdir(parents=True)
+        notebook.touch()
+    (tmp_path / "b/bonus").mkdir()
+    (tmp_path / "b/bonus/more.ipynb").touch()
     layout = SimpleNamespace(course=tmp_path / "course")
-    assert install.course(layout) is True
-    assert [path.name for path in layout.course.iterdir()] == ["03_regression"]
-    assert install.course(layout) is False
+    layout.course.mkdir()
+    (layout.course / "03_with_solutions").mkdir()
+    workshop = Workshop(courses=[{"name": name, "source": tmp_path / name / "source"} for name in "ab"])
+    assert install.course(layout, workshop) is True
+    assert [str(path.relative_to(layout.course)) for path in layout.course.rglob("*") if path.is_file()] == [
+        "b/bonus/more.ipynb"]
+    assert install.course(layout, workshop) is False

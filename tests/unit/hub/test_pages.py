@@ -35,6 +35,26 @@ def scheduler(hub):
     hub.state.unlink(missing_ok=True)
 
 
+def test_the_way_to_a_desk_is_for_the_instructors_of_its_course(hub, student):
+    carol, teacher = Browser(hub), Browser(hub)
+    for browser, name in ((carol, "carol"), (teacher, "teacher")):
+        assert browser.login(name)[0] == 200
+    for address in ("/hub/mandrillhub/formgrader", "/hub/mandrillhub/formgrader/vision"):
+        status, headers, _ = carol.open(address, redirect=False)
+        assert status == 302
+        to = urllib.parse.urlparse(headers["Location"])
+        assert to.path == "/hub/spawn/grader-vision"
+        assert urllib.parse.parse_qs(to.query) == {"opt-profile": ["cpu"], "next": ["/user/grader-vision/formgrader"]}
+    assert carol.open("/hub/mandrillhub/lab/vision", redirect=False)[1]["Location"].endswith("vision%2Flab")
+    assert carol.open("/hub/mandrillhub/formgrader/mandrill")[0] == 404
+    assert teacher.open("/hub/mandrillhub/formgrader", redirect=False)[1]["Location"] == "/hub/home", "of two, choose"
+    for address in ("formgrader", "formgrader/vision", "lab/vision", "lab/none"):
+        assert student.open(f"/hub/mandrillhub/{address}")[0] == 404
+    home = {browser: set(re.findall(r"mandrillhub/formgrader/(\w+)", browser.open("/hub/home")[2]))
+            for browser in (carol, teacher, student)}
+    assert list(home.values()) == [{"vision"}, {"vision", "mandrill"}, set()]
+
+
 def test_login_page_and_wrong_password(hub):
     browser = Browser(hub)
     status, _, page = browser.open("/hub/login")

@@ -19,8 +19,14 @@ def test_the_files_that_spreadsheets_write(tmp_path, text):
     assert read(tmp_path, text) == [Person("ada", "Ada Été"), Person("bob", "Bob", "instructor")]
 
 
+def test_courses_are_names_between_blanks_and_none_means_all(tmp_path):
+    everything, two, admin = read(tmp_path, "login,name,role,course\nada,Ada,,\nbob,Bob,,a  b\ndora,D,admin,a\n")
+    assert (everything.courses, two.courses) == ((), ("a", "b"))
+    assert everything.takes("c") and two.takes("b") and not two.takes("c") and admin.takes("c")
+
+
 @pytest.mark.parametrize("text, said", [
-    ("", "attendees.csv:1: expected the columns login, name, role, found none"),
+    ("", "attendees.csv:1: expected the columns login, name, role, course, found none"),
     ("login,name,rolle\n", "attendees.csv:1: rolle: expected the columns"),
     ("login,name,role\n", "attendees.csv: names nobody"),
     ("login,name,role\nada,Ada,boss\n", "attendees.csv:2: role: 'boss': expected one of: attendee, instructor, admin"),

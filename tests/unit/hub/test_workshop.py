@@ -73,6 +73,15 @@ def test_overrides_replace_what_the_file_says(tmp_path):
     ("reservation:\n  start: tomorrow\n  end: 2026-11-24T08:00\n",
      "workshop.yml:2: reservation.start: 'tomorrow': expected a date and a time of this machine"),
     ("data:\n  mandrillus: /nowhere\n", "workshop.yml:2: data.mandrillus: '/nowhere' is no directory; expected"),
+    ("courses:\n  - mandrill\n  - Vision 2\n", "workshop.yml:3: courses[1].name: 'Vision 2': "),
+    ("courses: [mandrill, mandrill]\n", "courses[1].name: 'mandrill' is there twice"),
+    ("courses: [mandrill, vision]\n", "workshop.yml:1: courses[1]: 'vision' has no source; expected the folder"),
+    ("courses:\n  - name: mandrill\n    source: /nowhere\n",
+     "workshop.yml:3: courses[0].source: '/nowhere' is no directory; expected"),
+    ("courses:\n  - name: mandrill\n    source: /etc/ssl\n", "courses[0].source: '/etc/ssl' holds no assignment"),
+    ("courses:\n  - name: mandrill\n    hold_back:\n      - 03_regresion\n",
+     "workshop.yml:4: courses[0].hold_back[0]: no assignment '03_regresion'; expected one of: 00_prerequisites"),
+    ("courses:\n  - {name: mandrill, acount: x}\n", "workshop.yml:2: courses[0].acount: unknown key, did you mean"),
     ("profiles: []\n", "workshop.yml:1: profiles: "),
     ("a: [\n", "workshop.yml:2: is not YAML"),
     ("- a\n", "workshop.yml:1: expected keys such as"),
@@ -81,6 +90,27 @@ def test_overrides_replace_what_the_file_says(tmp_path):
 def test_each_mistake_names_file_line_field_and_what_was_expected(tmp_path, text, said):
     found = mistakes(tmp_path, text)
     assert len(found) == 1 and said in found[0], found
+
+
+@pytest.mark.parametrize("line, said", [
+    ("ada,Ada,,mandril", "attendees.csv:2: course: no course 'mandril'; expected one or several of: mandrill"),
+    ("grader-mandrill,Ada,,", "attendees.csv:2: login: 'grader-mandrill' is the account of the course mandrill"),
+])
+def test_people_must_fit_the_courses(tmp_path, line, said):
+    (tmp_path / "attendees.csv").write_text(f"login,name,role,course\n{line}\n")
+    found, = mistakes(tmp_path, "")
+    assert said in found
+
+
+def test_a_course_has_an_account_and_a_source_beside_workshop_yml(tmp_path):
+    (tmp_path / "vision/ps1").mkdir(parents=True)
+    (tmp_path / "vision/ps1/ps1.ipynb").touch()
+    file = tmp_path / "workshop.yml"
+    file.write_text("courses: [mandrill, {name: vision, source: vision}]\n")
+    workshop, _ = load(file)
+    assert [course.account for course in workshop.courses] == ["grader-mandrill", "grader-vision"]
+    assert workshop.courses[1].folder == tmp_path / "vision" and workshop.courses[1].assignments == ["ps1"]
+    assert Workshop.model_validate_json(workshop.model_dump_json()) == workshop
 
 
 def test_all_mistakes_are_told_at_once(tmp_path):

@@ -1,4 +1,4 @@
-"""A real notebook server with nbgrader on demand, as an attendee and as an instructor get it."""
+"""A real notebook server with nbgrader on demand, as an attendee gets it and as a course's desk is."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import requests
 
 from hub.grading import config as grading
 from hub.layout import Layout
+from hub.workshop import Workshop
 from tests.live import REPOSITORY, ROOT
 
 VERSION = "nbgrader_version?version=0.9.6"
@@ -27,15 +28,15 @@ class Server:
             pytest.fail("the notebook server's environment is not installed: `make up`, or `make test` as a whole")
         layout = Layout(directory)
         layout.make()
-        assert grading.write(layout)
-        assert not grading.write(layout), "a second time changes nothing"
-        layout.exchange.mkdir()
+        grading.write(layout, Workshop())
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        home = layout.homes
+        home = layout.courses / "mandrill"
+        home.mkdir()
+        layout.exchange.mkdir()
         # What install.server writes into the environment.
-        off = ("jupyterlab", *(f"nbgrader.server_extensions.{name}" for name in grading.EXTENSIONS["instructors"]))
+        off = ("jupyterlab", *(f"nbgrader.server_extensions.{name}" for name in grading.ALL_EXTENSIONS))
         (home / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": {
             "spawner_profiles.grading": True, **dict.fromkeys(off, False)}}}))
         self.log = directory / "log"
@@ -92,10 +93,26 @@ def test_an_attendee_has_the_assignment_list_from_the_first_request_on_and_no_fo
     assert ada.get("assignments?course_id=mandrill", Accept="text/html").status_code in (302, 403), "not for strangers"
 
 
-def test_an_instructor_has_formgrader_with_the_course_below_the_home(server):
-    carol = server("instructors", "everyone")
-    page = carol.get("formgrader/manage_assignments")
+def test_a_desk_has_formgrader_with_the_course_below_its_root_and_a_workspace_for_each(server):
+    desk = server("courses/mandrill", "everyone")
+    page = desk.get("formgrader/manage_assignments")
     assert page.status_code == 200 and "Manage Assignments" in page.text
-    assert set(carol.loaded()) == set(grading.EXTENSIONS["instructors"])
-    assert carol.get("formgrader/api/assignments").json() == []
-    assert carol.get("formgrader", Accept="text/html").status_code in (302, 403), "not for strangers"
+    assert set(desk.loaded()) == set(grading.EXTENSIONS["desk"])
+    assert desk.get("formgrader/api/assignments").json() == []
+    script = desk.get("formgrader/static/js/utils.js").text
+    assert script.startswith("var createModal") and script.rstrip().endswith("'_blank')[0];"), "nbgrader's, and ours"
+    own = desk.get("lab/tree/source/ps1?reset")
+    assert own.status_code == 302
+    assert re.fullmatch(r"/user/x/lab/workspaces/\w+/tree/source/ps1\?reset", own.headers["Location"])
+    for path in ("formgrader", "lab", "formgrader/static/js/utils.js"):
+        assert desk.get(path, Accept="text/html").status_code in (302, 403), "not for strangers"
+
+
+def test_who_grades_is_at_work(server):
+    desk = server("courses/mandrill", "everyone")
+    before = desk.get("api/status").json()["last_activity"]
+    time.sleep(1.1)
+    desk.get("formgrader/api/assignments")
+    time.sleep(0.1)
+    after = desk.get("api/status").json()["last_activity"]
+    assert after > before
