@@ -7,6 +7,8 @@ course's desk: a notebook server of this account, which JupyterHub opens to them
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pydantic import Field, model_validator
 
 from hub.clusters import Part
 from hub.people import LOGIN
+from hub.problems import Stop
 
 #: The course that comes with the platform, and where it lies.
 OURS = "mandrill"
@@ -47,6 +50,17 @@ class Course(Part):
     def assignments(self) -> list[str]:
         """The names of all assignments: folders with a notebook."""
         return sorted({notebook.parent.name for notebook in self.folder.glob("*/*.ipynb")})
+
+    def in_language(self, what: str, language: str, place: Path) -> Path:
+        """Its folder ``what`` (``source``, ``bonus``) in a language: of ours a translation, made in ``place``."""
+        folder = self.folder if what == "source" else self.folder.parent / what
+        if language == "en" or self.source:
+            return folder
+        made = subprocess.run([sys.executable, SOURCE.parent / "translate.py", language, place / what,
+                               *["--bonus"] * (what == "bonus")], stdout=subprocess.DEVNULL)
+        if made.returncode:
+            raise Stop(f"the course could not be translated ({language}); the lines above say why")
+        return place / what
 
 
 def problems(courses: Sequence[Course]) -> Iterator[tuple]:

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -153,8 +154,9 @@ def kernel_works(layout: Layout, name: str) -> str | None:
 
 def course(layout: Layout, workshop: Workshop) -> bool:
     """What each person of a course gets beside its assignments: the folder ``bonus`` beside them. No solutions."""
-    bonus = {each.name: each.folder.parent / "bonus" for each in workshop.courses}
-    return _copy({f"{name}/bonus": folder for name, folder in bonus.items() if folder.exists()}, layout.course)
+    with tempfile.TemporaryDirectory() as place:
+        return _copy({f"{each.name}/bonus": each.in_language("bonus", workshop.language, Path(place))
+                      for each in workshop.courses if (each.folder.parent / "bonus").exists()}, layout.course)
 
 
 def data(layout: Layout, workshop: Workshop) -> Path:

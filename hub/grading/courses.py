@@ -7,12 +7,11 @@ import json
 import os
 import pwd
 import subprocess
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
-from hub import accounts, courses
+from hub import accounts
 from hub.courses import Course
 from hub.files import write_file
 from hub.grading import config, places
@@ -47,8 +46,10 @@ def hand_out(layout: Layout, language: str, course: Course, people: list[Person]
     files = [file for file in (course.folder.parent / name for name in BESIDE) if file.exists()]
     asked = {"hold_back": course.hold_back,
              "people": {person.login: person.name for person in people if person.role == "attendee"}}
-    want = fingerprint(course.folder, *files, Path(config.__file__), Path(__file__).with_name("handout.py"))
-    want = json.dumps([want, language, account.pw_uid, asked])
+    sources = [course.folder, *files, Path(config.__file__), Path(__file__).with_name("handout.py")]
+    if language != "en" and not course.source:
+        sources.append(course.folder.parent / "translations")
+    want = json.dumps([fingerprint(*sources), language, account.pw_uid, asked])
     stamp = layout.var / "courses" / course.name
     if stamp.exists() and stamp.read_text() == want and (home / "source").exists():
         return []
@@ -67,11 +68,7 @@ def hand_out(layout: Layout, language: str, course: Course, people: list[Person]
 
 def _packed(course: Course, language: str, files: list[Path], asked: dict) -> bytes:
     with tempfile.TemporaryDirectory() as place:
-        source = course.folder
-        if language != "en" and course.name == courses.OURS and not course.source:
-            source = Path(place, "source")
-            subprocess.run([sys.executable, course.folder.parent / "translate.py", language, source], check=True,
-                           stdout=subprocess.DEVNULL)
+        source = course.in_language("source", language, Path(place))
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as tar:
             for name in course.assignments:
@@ -89,7 +86,7 @@ def _ours(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """Without what editors left behind, and with modes that its new owner can work with."""
     if os.path.basename(entry.name).startswith(".") or entry.name.endswith("__pycache__"):
         return None
-    entry.mode = 0o755 if entry.isdir() else 0o644
+    entry.mode = 0o755 if entry.mode & 0o100 else 0o644
     return entry
 
 
