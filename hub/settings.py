@@ -150,5 +150,8 @@ def _jobs(c, layout: Layout, running: Running, its: Backend) -> None:
 
 
 def _first_page(layout: Layout, running: Running, spawner) -> None:
-    """Where a server opens: at the first assignment that the person's course released; a desk at formgrader."""
+    """Where a server opens: at the first assignment that the person's course released; a desk at formgrader, in the
+    course directory, wherever the cluster has its account's home."""
     spawner.default_url = config.first_page(layout, running, spawner.user.name)
+    if course := config.desk_of(running, spawner.user.name):
+        spawner.notebook_dir = str(layout.courses / course)

@@ -98,7 +98,7 @@ def courses_of(running: Running, login: str) -> list[str]:
     return [course.name for course in running.workshop.courses if person and person.takes(course.name)]
 
 
-def _desk(running: Running, login: str) -> str | None:
+def desk_of(running: Running, login: str) -> str | None:
     """The course whose desk this is."""
     return next((course.name for course in running.workshop.courses if course.account == login), None)
 
@@ -107,7 +107,7 @@ def config_path(layout: Layout, running: Running, login: str) -> str:
     """JUPYTER_CONFIG_PATH of a job: a person's, or the desk of a course."""
     roles = {person.login: person.role for person in running.people}
     first = []
-    if course := _desk(running, login):
+    if course := desk_of(running, login):
         first = [f"courses/{course}"]
     elif roles.get(login) in ("instructor", "admin"):
         first = ["instructors"]
@@ -116,7 +116,7 @@ def config_path(layout: Layout, running: Running, login: str) -> str:
 
 def first_page(layout: Layout, running: Running, login: str) -> str:
     """Where a server opens: a desk at formgrader, a person's at the first notebook that a course of theirs released."""
-    if _desk(running, login):
+    if desk_of(running, login):
         return "/formgrader"
     for course in courses_of(running, login):
         outbound = layout.exchange / course / "outbound"
