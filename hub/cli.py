@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from hub import accounts, install, leaving, roster, services
@@ -129,7 +130,8 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
         done = courses.prepare(layout, workshop, people)
         outcome["note"] = "; ".join(done)
         outcome["changed"] = changed or bool(done)
-    unclosed = courses.close_sources(workshop)
+    warnings = [line for line in done if "could not" in line]
+    warnings += [f"{line}; close it to others than its owner" for line in courses.close_sources(workshop)]
     leaving.leave_former_cluster(layout, running, supervisor)
     with step("cluster, proxy and hub" if cluster else "proxy and hub") as outcome:
         running.write(layout)
@@ -150,8 +152,8 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
     if not services.answers(login):
         raise Stop(f"everything was started, but {login} does not answer; see {layout.logs}/hub.log and proxy.log")
     _welcome(layout, running, remark)
-    for warning in unclosed:
-        console.print(f"[yellow]{warning}[/]; close it to others than its owner")
+    for warning in warnings:
+        console.print(f"[yellow]{escape(warning)}[/]")
     for profile in misfits:
         what = ", ".join(filter(None, (
             f"partition {profile.partition}", f"{profile.gpus} GPU" * bool(profile.gpus), profile.gpu_model,

@@ -17,7 +17,6 @@ from hub.files import write_file
 from hub.grading import config, places
 from hub.layout import Layout
 from hub.people import Person
-from hub.problems import Stop
 from hub.workshop import Workshop
 from kernels.build import fingerprint
 
@@ -57,8 +56,11 @@ def hand_out(layout: Layout, language: str, course: Course, people: list[Person]
         [layout.server_bin / "python", "-m", "hub.grading.handout"], input=_packed(course, language, files, asked),
         capture_output=True, cwd=home, user=account.pw_uid, group=account.pw_gid, extra_groups=[],
         env=config.command_line(layout, course.name) | {"HOME": account.pw_dir, "USER": course.account})
+    log = layout.logs / f"course-{course.name}.log"
+    write_file(log, result.stderr.decode(errors="replace"), mode=0o600)
     if result.returncode:
-        raise Stop(f"the assignments of {course.name} could not be handed out:\n{result.stderr.decode()[-2000:]}")
+        # By something in the course directory, which is its instructors': no reason to keep the others waiting.
+        return [f"could not hand out the assignments; {log} says why"]
     told = json.loads(result.stdout)
     stamp.parent.mkdir(exist_ok=True)
     if not any(line.startswith("could not") for line in told):
