@@ -173,7 +173,7 @@ def test_the_whole_cycle_on_the_command_line(platform, gina, hugo):
             "nbgrader collect ps1", "nbgrader autograde ps1 --force", "nbgrader generate_feedback ps1 --force",
             "nbgrader release_feedback ps1", "nbgrader export --to grades.csv", "cat grades.csv"), whose=VISION)
         assert said.startswith(f"{platform.layout.courses}/vision\n"), said
-        assert ",mh-hugo,Test,Hugo,,0.0,2.0,5.0" in said, said
+        assert ",mh-hugo,Test,Hugo,,2.0,0.0,2.0,5.0" in said, said
     finally:
         gina.close_desk(VISION)
     hugo.run("import os; os.chdir(os.path.expanduser('~'))\n" + calls("nbgrader fetch_feedback ps1 --course vision"))

@@ -85,7 +85,7 @@ def test_users_groups_and_admins_follow_the_list(platform, tmp_path):
             "nbgrader-mandrill": {"mh-ada", "mh-carol"}, "formgrade-mandrill": set(),
             "nbgrader-vision": {"mh-carol"}, "formgrade-vision": {"mh-dora"}}, set())
         # Who may no longer use a desk has it closed under them.
-        assert "stopped the desk of mandrill: mh-carol, mh-dora may no longer use it" in said
+        assert "stopped the desk of mandrill: mh-carol, mh-dora may no longer use it" in said, said
         carol.wait(lambda server: carol.get(f"{desk}formgrader").status_code in (403, 404), "still at the desk")
         assert carol.get("/hub/mandrillhub/formgrader/mandrill").status_code == 404
         people = platform.layout.exchange / "mandrill/people"
