@@ -100,12 +100,12 @@ def _network(c, layout: Layout, running: Running, its: Backend) -> None:
 def _people(c, layout: Layout, running: Running) -> None:
     c.JupyterHub.authenticator_class = UnixAuthenticator
     c.PAMAuthenticator.open_sessions = False
+    # Not the courses' accounts, which are users with a server: nobody logs in as one. JupyterHub's blocked_users would
+    # also take their tokens' rights and, at each restart of the hub, their servers.
     c.Authenticator.allowed_users = {person.login for person in running.people}
     # Without this JupyterHub lets in everyone it has ever known.
     c.Authenticator.allow_existing_users = False
     c.Authenticator.admin_users = {person.login for person in running.people if person.role == "admin"}
-    # Nobody logs in as a course, whatever password somebody may have given its account.
-    c.Authenticator.blocked_users = set(running.workshop.accounts)
     c.JupyterHub.load_groups = {group: {"users": []} for group in roster.groups([], running.workshop.courses)}
     # Only an admin may make another one or take that away again, so the service that does it is one.
     c.JupyterHub.services = [
