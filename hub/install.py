@@ -22,7 +22,7 @@ from kernels import build as kernels
 from kernels import image
 
 #: Debian's packages, and a file of each by which we see that it is there.
-DEBIAN = {"procps": "/usr/bin/ps"}
+DEBIAN = {"procps": "/usr/bin/ps", "bubblewrap": "/usr/bin/bwrap"}
 #: What the embedded cluster needs besides.
 EMBEDDED = {"slurmctld": "/usr/sbin/slurmctld", "slurmd": "/usr/sbin/slurmd", "slurm-client": "/usr/bin/squeue",
             "munge": "/usr/sbin/munged"}

@@ -126,6 +126,11 @@ class Layout:
         return self.srv / "exchange"
 
     @property
+    def sandbox(self) -> Path:
+        """Where jobs that execute submitted notebooks find them; each directory is for one job."""
+        return self.srv / "sandbox"
+
+    @property
     def data(self) -> Path:
         return self.srv / "data"
 
@@ -135,6 +140,7 @@ class Layout:
                      self.kernels, self.jupyter, self.course, self.courses, self.data):
             path.mkdir(parents=True, exist_ok=True)
         self.hub_state.mkdir(mode=0o700, exist_ok=True)
+        self.sandbox.mkdir(mode=0o711, exist_ok=True)
 
     def write_defaults(self) -> None:
         """A workshop.yml and an attendees.csv to start from, where there is none. Never overwrites."""

@@ -30,6 +30,11 @@ class Ports:
         return self.public + 2
 
     @property
+    def sandbox(self) -> int:
+        """Of the service that has submitted notebooks executed."""
+        return self.public + 3
+
+    @property
     def slurmctld(self) -> int:
         return self.public + 10
 

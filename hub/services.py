@@ -16,7 +16,7 @@ from kernels.build import fingerprint
 
 
 def daemons(layout: Layout, running: Running) -> list[Daemon]:
-    """Proxy, hub, culler. They are apart so that each can be restarted while people work."""
+    """Proxy, hub, culler, sandbox service. They are apart so that each can be restarted while people work."""
     own = ports.Ports(running.workshop.port)
     hub_url = f"http://127.0.0.1:{own.hub_api}"
     its = backend(layout, running.workshop.cluster)
@@ -47,7 +47,14 @@ def daemons(layout: Layout, running: Running) -> list[Daemon]:
         environment={"JUPYTERHUB_API_TOKEN": settings.secret(layout.hub_state, "culler_token"),
                      "JUPYTERHUB_API_URL": f"{hub_url}/hub/api"},
         ready=lambda: True, ready_text="")
-    return [proxy, hub, culler]
+    # It cancels its jobs when it is stopped, and then has to wait for the cluster.
+    sandbox = Daemon(
+        name="sandbox",
+        command=[str(layout.hub_bin / "python"), "-m", "hub.grading.sandbox.service"],
+        environment={"MANDRILLHUB_ROOT": str(layout.root), **its.environment},
+        restart_key=hub.restart_key,
+        ready=lambda: ports.listening(own.sandbox), ready_text="it does not listen on its port", ready_timeout_s=60)
+    return [proxy, hub, culler, sandbox]
 
 
 def answers(url: str) -> bool:
@@ -70,7 +77,8 @@ def needed_ports(layout: Layout, running: Running) -> dict[str, tuple[str, int]]
     """For :func:`hub.ports.check_free`."""
     own, its = ports.Ports(running.workshop.port), backend(layout, running.workshop.cluster)
     return {"the address of the hub": (running.workshop.listen, own.public),
-            "the proxy's API": ("127.0.0.1", own.proxy_api), "the hub's API": (its.hub_ip, own.hub_api)}
+            "the proxy's API": ("127.0.0.1", own.proxy_api), "the hub's API": (its.hub_ip, own.hub_api),
+            "the sandbox service": (its.hub_ip, own.sandbox)}
 
 
 def own_host(running: Running) -> str:

@@ -50,7 +50,7 @@ def configure(c, layout: Layout, running: Running) -> None:
     its.job_class.scheduler = its.scheduler
     api.install()
     database.be_quick()
-    _watch_commands_without_threads()
+    watch_commands_without_threads()
     reaper.start(its.scheduler, its.hub_id)
     _network(c, layout, running, its)
     _people(c, layout, running)
@@ -72,7 +72,7 @@ def configure(c, layout: Layout, running: Running) -> None:
         notice=_("GPUs are emulated: no GPU on this machine") if running.emulated else "")
 
 
-def _watch_commands_without_threads() -> None:
+def watch_commands_without_threads() -> None:
     """Python 3.11 starts a thread for every command that it runs; 3.12 does not, by the same means."""
     with suppress(RuntimeError):  # `jupyterhub upgrade-db` and the like read this too, and run no event loop
         loop = asyncio.get_running_loop()

@@ -19,10 +19,10 @@ from ruamel.yaml import YAML, YAMLError
 from hub import courses
 from hub.clusters import CLUSTERS, Cluster, EmbeddedCluster, GpuNode, Part
 from hub.courses import Course
-from hub.people import Person, read_people
+from hub.people import LOGIN, Person, read_people
 from hub.problems import Problem, Problems
 from kernels import build as kernels
-from spawner_profiles.profiles import DURATION, Profile
+from spawner_profiles.profiles import DURATION, MEGABYTES, WALLTIME, Profile
 from spawner_profiles.words import N_
 
 #: The kernel that the course's notebooks name.
@@ -57,6 +57,23 @@ class Limits(Part):
     idle: DURATION = Field(timedelta(hours=1), ge=timedelta(0),
                            description="a server stops when nothing has run in it for so long; 0m: never")
     idle_gpu: DURATION = Field(timedelta(minutes=30), ge=timedelta(0), description="the same for profiles with a GPU")
+
+
+class Grading(Part):
+    """The jobs in which submitted notebooks are executed, each in a sandbox."""
+
+    account: str = Field("grader-sandbox", pattern=f"^{LOGIN.pattern}$", description="whose jobs they are: an account "
+                         "that owns nothing")
+    partition: str | None = Field(None, description="none: that of the first profile without GPUs; so are these")
+    cpus: int | None = Field(None, ge=1)
+    memory: MEGABYTES | None = Field(None, description="megabytes, or 2G")
+    walltime: WALLTIME = Field(timedelta(minutes=30), validate_default=True)
+
+    def profile(self, workshop: Workshop) -> Profile:
+        """What such a job asks for."""
+        plain = next((profile for profile in workshop.profiles if not profile.gpus), workshop.profiles[0])
+        return Profile(key="grading", title="Grading", partition=self.partition or plain.partition,
+                       cpus=self.cpus or plain.cpus, memory=self.memory or plain.memory, walltime=self.walltime)
 
 
 class Reservation(Part):
@@ -114,12 +131,14 @@ class Workshop(Part):
     data: Data = Data()
     kernels: tuple[Kernel, ...] = Field((Kernel(name=COURSE_KERNEL),), description="folders of kernels/")
     limits: Limits = Limits()
+    grading: Grading = Grading()
     reservation: Reservation | None = Field(None, description="of the embedded cluster; elsewhere: profiles name it")
 
     @property
     def accounts(self) -> dict[str, str]:
         """The accounts that are nobody's: what each is for, by login."""
-        return {course.account: f"course {course.name}" for course in self.courses}
+        return {self.grading.account: "sandbox of submitted notebooks",
+                **{course.account: f"course {course.name}" for course in self.courses}}
 
     @property
     def idle_limits(self) -> list[timedelta]:
@@ -140,6 +159,15 @@ class Workshop(Part):
                 problems.append((*where, "partition", f"no partition {profile.partition!r} in this cluster; "
                                                       f"expected one of: {', '.join(partitions)}"))
             problems += [(*where, field, message) for field, message in self.cluster.misfits(profile)]
+        profile = self.grading.profile(self)
+        if partitions and self.grading.partition and profile.partition not in partitions:
+            problems.append(("grading", "partition", f"no partition {profile.partition!r} in this cluster; "
+                             f"expected one of: {', '.join(partitions)}"))
+        problems += [("grading", field, message) for field, message in self.cluster.misfits(profile)
+                     if getattr(self.grading, field, None)]
+        if self.grading.account in [course.account for course in self.courses]:
+            problems.append(("grading", "account", f"{self.grading.account!r} is a course's; expected one that owns "
+                             "nothing"))
         if problems:
             raise Misfit(problems)
         return self
@@ -286,7 +314,8 @@ def _meant(place: tuple) -> str:
     kinds = [kind for kind, cluster in CLUSTERS.items() if key in cluster.model_fields]
     if place[:-1] == ("cluster",) and kinds:
         return f" of this kind of cluster, it is one of: {', '.join(kinds)}"
-    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Kernel, Course, Data, Limits, Reservation)
+    ours = {name for part in (Workshop, *CLUSTERS.values(), GpuNode, Profile, Kernel, Course, Data, Limits, Grading,
+                         Reservation)
             for name in part.model_fields}
     close = get_close_matches(key, ours, n=1)
     return f", did you mean {close[0]!r}" if close else ""

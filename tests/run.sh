@@ -29,7 +29,8 @@ clean_up() {
 }
 
 remove_people() {
-  for login in $(cut -d, -f1 tests/live/attendees.csv | tail -n +2) mh-grader-mandrill mh-grader-vision; do
+  for login in $(cut -d, -f1 tests/live/attendees.csv | tail -n +2) mh-grader-mandrill mh-grader-vision mh-grader-box \
+    mh-grader-sandbox; do
     ! getent passwd "$login" >/dev/null || userdel --force "$login" 2>/dev/null
   done
 }

@@ -26,7 +26,7 @@ BESIDE = ("nbgrader_config.py",)
 
 def prepare(layout: Layout, workshop: Workshop, people: list[Person]) -> list[str]:
     """Bring all courses in line with the workshop; returns what was done, one line each."""
-    done = []
+    done = accounts.serve(workshop.grading.account, "sandbox of submitted notebooks", layout.sandbox / "home")
     for course in workshop.courses:
         members = [person for person in people if person.takes(course.name)]
         done += accounts.serve(course.account, f"course {course.name}", layout.courses / course.name)

@@ -28,7 +28,8 @@ def workshop_in(folder: Path, text: str | None = None) -> Path:
     file = folder / "workshop.yml"
     file.write_text((HERE / "workshop.yml").read_text() if text is None else text)
     shutil.copy(HERE / "attendees.csv", folder)
-    shutil.copytree(HERE / "vision", folder / "vision")
+    for course in ("vision", "box"):
+        shutil.copytree(HERE / course, folder / course)
     return file
 
 

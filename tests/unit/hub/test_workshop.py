@@ -43,6 +43,9 @@ def test_overrides_replace_what_the_file_says(tmp_path):
     ("cluster:\n  gpu_nodes:\n    - {model: a100}\n    - {model: A 100}\n",
      "workshop.yml:4: cluster.gpu_nodes[1].model: 'A 100': "),
     ("limits:\n  queue_wait: soon\n", "workshop.yml:2: limits.queue_wait: 'soon': expected"),
+    ("grading:\n  cpus: 99\n", "workshop.yml:2: grading.cpus: 99 CPUs fit on no node; expected at most 16"),
+    ("grading: {partition: night}\n", "workshop.yml:1: grading.partition: no partition 'night' in this cluster"),
+    ("grading: {account: grader-mandrill}\n", "grading.account: 'grader-mandrill' is a course's; expected one that"),
     ("profiles:\n  - {key: a, title: A}\n", "workshop.yml:2: profiles[0].partition: is missing"),
     ("profiles:\n  - key: a\n    title: A\n    partition: gpuu\n",
      "workshop.yml:4: profiles[0].partition: no partition 'gpuu' in this cluster; expected one of: cpu, gpu"),
@@ -155,3 +158,12 @@ def test_a_kernel_is_a_name_or_says_more(tmp_path):
         ("pytorch", False), ("scientific", True)]
     file.write_text("")
     assert [(kernel.name, kernel.image) for kernel in load(file)[0].kernels] == [("pytorch", False)]
+
+
+def test_submitted_notebooks_get_what_the_first_profile_without_gpus_has(tmp_path):
+    file = tmp_path / "workshop.yml"
+    file.write_text("cluster: {node_cpus: 1}\nprofiles:\n  - {key: g, title: G, partition: gpu, gpus: 1}\n"
+                    "  - {key: c, title: C, partition: cpu, memory: 1G}\ngrading: {walltime: 10m}\n")
+    workshop, _ = load(file)
+    profile = workshop.grading.profile(workshop)
+    assert (profile.partition, profile.cpus, profile.memory, profile.walltime_text) == ("cpu", 1, 1024, "10 min")
