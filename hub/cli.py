@@ -21,6 +21,7 @@ from hub.daemons import Daemons
 from hub.embedded import gpus, reservation
 from hub.embedded.slurm import EmbeddedSlurm
 from hub.grading import config, courses
+from hub.grading import grade as grading
 from hub.layout import Layout
 from hub.ports import check_free
 from hub.problems import Problems, Stop
@@ -165,8 +166,9 @@ def _up(layout: Layout, workshop_file: Path | None, port: int | None, cpu_nodes:
 def check_accounts(workshop: Workshop, file: Path) -> None:
     """Refuse accounts of courses that are the system's, or that are missing where we make none."""
     make = isinstance(workshop.cluster, EmbeddedCluster)
-    if wrong := [problem(file, ("courses", index, "account"), words) for index, course in enumerate(workshop.courses)
-                 if (words := accounts.misfits(course.account, make))]:
+    places = [(("courses", index, "account"), course.account) for index, course in enumerate(workshop.courses)]
+    places.append((("grading", "account"), workshop.grading.account))
+    if wrong := [problem(file, place, words) for place, login in places if (words := accounts.misfits(login, make))]:
         raise Problems(wrong)
 
 
@@ -242,6 +244,20 @@ def status(root: ROOT = Path("/")) -> None:
         console.print(table if table.row_count else "no job runs or waits")
         console.print(f"address: {services.address(running)}")
         if any(state != "RUNNING" for _, state, _ in found):
+            sys.exit(1)
+
+
+@app.command()
+def grade(assignment: str, course: Annotated[str | None, typer.Option(help="one of workshop.yml's courses")] = None,
+          student: Annotated[str | None, typer.Option(help="this person's submission alone")] = None,
+          force: Annotated[bool, typer.Option(help="grade again what is graded")] = False,
+          root: ROOT = Path("/")) -> None:
+    """Collect and autograde all submissions of an assignment, each in a job of its own. Exit status 1 if one could
+    not be graded."""
+    with told():
+        layout = prepare(root)
+        running = Running.read(layout)
+        if not grading.grade(layout, grading.chosen(running, course), assignment, student, force):
             sys.exit(1)
 
 

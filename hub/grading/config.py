@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
+from hub.backend import backend
 from hub.files import write_file
 from hub.layout import Layout
+from hub.ports import Ports
 from hub.running import Running
 from hub.workshop import Workshop
 
@@ -55,6 +57,14 @@ DESK_CONFIG = """\
 c = get_config()
 c.CourseDirectory.course_id = {course!r}
 c.CourseDirectory.root = {root!r}
+# Submitted code runs in a sandbox of its own; see hub/grading/sandbox.
+c.Autograde.exporter_class = "hub.grading.sandbox.unreadable.Reader"
+c.Autograde.autograde_preprocessors = [
+    "hub.grading.sandbox.execute.ExecuteInSandbox", "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor", "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades", "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata"]
+c.ExecuteInSandbox.url = {sandbox!r}
 """
 
 
@@ -73,7 +83,8 @@ def write(layout: Layout, workshop: Workshop) -> bool:
             config[f"{folder}/jupyter_server_config.json"] = _json({"Grading": grading})
             config[f"{folder}/labconfig/page_config.json"] = _json({"disabledExtensions": disabled})
     for name in names:
-        config[f"courses/{name}/nbgrader_config.py"] = DESK_CONFIG.format(course=name, root=str(layout.courses / name))
+        config[f"courses/{name}/nbgrader_config.py"] = DESK_CONFIG.format(
+            course=name, root=str(layout.courses / name), sandbox=_sandbox(layout, workshop))
     changed = False
     for file in [file for file in layout.config.rglob("*") if file.is_file()]:
         if str(file.relative_to(layout.config)) not in config:  # of a course that is no longer one
@@ -86,6 +97,11 @@ def write(layout: Layout, workshop: Workshop) -> bool:
             write_file(file, text)
             changed = True
     return changed
+
+
+def _sandbox(layout: Layout, workshop: Workshop) -> str:
+    """Where nodes reach the service that has submitted notebooks executed."""
+    return f"http://{backend(layout, workshop.cluster).hub_address}:{Ports(workshop.port).sandbox}"
 
 
 def _json(settings: dict) -> str:
