@@ -7,7 +7,7 @@ SUDO = $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=http_proxy,https_pro
 OPTIONS = --root $(ROOT) $(if $(PORT),--port $(PORT)) $(if $(CPU_NODES),--cpu-nodes $(CPU_NODES)) \
           $(if $(WORKSHOP),--workshop $(abspath $(WORKSHOP)))
 
-.PHONY: help up down status test test-long bench-start translations lock
+.PHONY: help up down status test test-long bench-start bench-grade translations lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,9 @@ test-long: ## what `make test` leaves out for its time: OAR, other Slurms, kerne
 
 bench-start: ## a class starts: ours beside stock batchspawner; 25 minutes. BENCH="--people 20 --skip-real" for a look
 	@$(SUDO) sh tests/benchmarks/start/run.sh $(BENCH)
+
+bench-grade: ## grading 40 submissions: jobs in a sandbox beside nbgrader autograde. BENCH="4 1" for a look
+	@$(SUDO) sh tests/benchmarks/grading/run.sh $(BENCH)
 
 translations: ## the catalogues of hub/translations, up to date with the source
 	@$(ROOT:/=)/opt/mandrillhub/hub/bin/python -m hub.translations.update
