@@ -1,6 +1,7 @@
 """`language: fr` as an attendee meets it: pages, the queue, JupyterLab and its warnings; screenshots to look at."""
 
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -14,9 +15,12 @@ READY_MS = 90_000
 @pytest.fixture
 def french(platform):
     """The platform in French, and in English again afterwards."""
+    notebooks = platform.layout.homes / "mh-ada/mandrill"  # those of before stay as they are
+    shutil.rmtree(notebooks, ignore_errors=True)
     platform.make("up", WORKSHOP=HERE / "workshop-fr.yml")
     yield platform
     platform.make("up")
+    shutil.rmtree(notebooks, ignore_errors=True)
 
 
 @pytest.mark.timeout(300)
@@ -57,6 +61,7 @@ def test_a_day_in_french(french, visitor, ada, bela):
     expect(time_left(page)).to_have_text(re.compile(r"^reste (30|29|28) min$"), timeout=READY_MS)
     alert = page.locator(ALERT).filter(has_text="Rien n'a tourné ici depuis 50 min")
     expect(alert).to_contain_text("ce serveur s'arrête à", timeout=READY_MS)
+    expect(page.get_by_role("heading", name="Avant le jour J")).to_be_visible(timeout=READY_MS)
     page.wait_for_timeout(SLIDE_IN_MS)
     guest.keep("fr-lab")
     page.get_by_role("menuitem", name="Paramètres", exact=True).click()
