@@ -37,7 +37,7 @@ def test_instructors_and_admins_open_it_and_land_on_formgrader(platform, desk, c
     assignments = {each["name"]: each["status"] for each in carol.get(f"{desk}formgrader/api/assignments").json()}
     assert assignments["00_prerequisites"] == assignments["03_regression"] == "released"
     students = carol.get(f"{desk}formgrader/api/students").json()
-    assert {each["id"]: each["first_name"] for each in students} == {"mh-ada": "Ada", "mh-bela": "Bela"}
+    assert {each["id"]: each["first_name"] for each in students}.items() >= {"mh-ada": "Ada", "mh-bela": "Bela"}.items()
     home = carol.get("/hub/home").text
     assert "mandrillhub/formgrader/mandrill" in home and "mandrillhub/formgrader/vision" not in home
 
@@ -177,8 +177,8 @@ def test_the_whole_cycle_on_the_command_line(platform, gina, hugo):
     finally:
         gina.close_desk(VISION)
     hugo.run("import os; os.chdir(os.path.expanduser('~'))\n" + calls("nbgrader fetch_feedback ps1 --course vision"))
-    feedback, = (platform.layout.homes / "mh-hugo/vision/ps1/feedback").glob("*/ps1.html")
-    assert "ps1 (Score: 2.0 / 5.0)" in feedback.read_text()
+    latest = max((platform.layout.homes / "mh-hugo/vision/ps1/feedback").glob("*/ps1.html"))
+    assert "ps1 (Score: 2.0 / 5.0)" in latest.read_text()
 
 
 def test_what_an_instructor_changed_is_kept_and_told(platform, tmp_path):
