@@ -13,7 +13,8 @@ ROOT=$MANDRILLHUB_TEST_ROOT
 OPT=$ROOT/opt/mandrillhub
 PYTHON=$OPT/tests/bin/python
 OTHER_CLUSTERS="tests/integration/oar tests/integration/test_slurm_accounting.py
-  tests/integration/test_existing_slurm.py tests/integration/test_images.py tests/browser/test_oar_walk.py"
+  tests/integration/test_existing_slurm.py tests/integration/test_images.py tests/browser/test_oar_walk.py
+  tests/integration/grading/test_equal.py"
 FAULTS="tests/integration/test_durable.py tests/integration/test_ended.py tests/integration/test_restart.py
   tests/integration/test_reservation.py tests/integration/test_internal_ssl.py"
 failed=""

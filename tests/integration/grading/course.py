@@ -87,3 +87,21 @@ class Course:
             [self.platform.layout.hub_bin / "mandrillhub", "grade", assignment, "--course", COURSE, "--root",
              self.platform.layout.root, *options], capture_output=True, text=True, env={
                  "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "COLUMNS": "250"})
+
+
+def check_equal(course: Course, assignment: str) -> None:
+    """Solved, half solved with errors and warnings, and as released: our grades are those of `nbgrader autograde`."""
+    course.clear(assignment)
+    solutions = course.add_ours(assignment)
+    wrong = {id_: "import warnings; warnings.warn('stderr')\n1/0" for id_, source in solutions.items()
+             if not source.startswith(("%%", "*", "#"))}
+    half = dict(list(solutions.items())[::2])
+    for name, answers in {"solved": solutions, "half": wrong | half, "released": {}}.items():
+        course.hand_in(name, assignment, answers)
+    course.nbgrader("autograde", assignment, "--force", "--create")
+    expected = course.scores(assignment)
+    assert sum(expected["solved"].values()) > sum(expected["half"].values()) > sum(expected["released"].values())
+    with course.patient():
+        done = course.grade(assignment, "--force")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert course.scores(assignment) == expected
