@@ -17,7 +17,7 @@ def names_in(file: str) -> set[str]:
             if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("readme", ["tests/README.md", "spawner_profiles/README.md"])
+@pytest.mark.parametrize("readme", ["tests/README.md", "spawner_profiles/README.md", "hub/grading/README.md"])
 def test_every_test_that_is_named_exists(readme):
     file, wrong = "", []
     named = re.findall(r"`(?:[\w/]*/)?(test_\w+\.py)?(?:::(test_\w+))?`", (REPOSITORY / readme).read_text())
