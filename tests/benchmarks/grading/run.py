@@ -1,8 +1,9 @@
 """What grading a class costs: `mandrillhub grade` (jobs in a sandbox) beside `nbgrader autograde` (one after another).
 
 Both grade the same submissions of 02_data, solved with small variations, on the same machine and CPUs; ours as jobs
-of four emulated nodes of the embedded cluster, which hands out as many at once as the machine has CPUs. They must
-give the same scores, else this fails. As root, on a quiet machine: `make bench-grade`, or from the repository's root
+of one and of four emulated nodes of the embedded cluster, which hands out as many at once as the machine has CPUs. They
+must give the same scores, else this fails. As root, on a quiet machine: `make bench-grade`, or from the repository's
+root
     MANDRILLHUB_TEST_ROOT=… PYTHONPATH=. PYTHON -m tests.benchmarks.grading.run [SUBMISSIONS] [ROUNDS]
 Writes grading.csv beside itself. CPU seconds are user and system: ``cpu_s`` of the grading command and its children,
 and for ours of what the drivers of the jobs tell of themselves and of their kernels; ``machine_cpu_s`` of the whole
@@ -24,7 +25,10 @@ from hub.running import Running
 from tests.integration.grading.course import COURSE, Course
 from tests.live import Platform
 
-ASSIGNMENT, NODES = "02_data", 4
+ASSIGNMENT = "02_data"
+OURS = "mandrillhub grade"
+#: CPU nodes of the embedded cluster.
+NODES = (1, 4)
 FIELDS = ("arm", "round", "submissions", "nodes", "cpus", "wall_s", "cpu_s", "machine_cpu_s",
           "wall_each_s", "cpu_each_s", "machine_cpu_each_s")
 
@@ -40,12 +44,12 @@ def children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measured(arm: str, number: int, submissions: int, work: Callable[[], float]) -> dict:
-    """``work`` returns CPU seconds of what is no child of ours."""
+def measured(arm: str, number: int, submissions: int, nodes: int, work: Callable[[], float]) -> dict:
+    """``work`` returns CPU seconds of what is no child of ours; ``nodes``: on which it works."""
     begin, cpu, machine = time.monotonic(), children_cpu_s(), machine_cpu_s()
     elsewhere = work()
-    row = {"arm": arm, "round": number, "submissions": submissions, "nodes": NODES if arm == "mandrillhub grade" else 1,
-           "cpus": os.cpu_count(), "wall_s": time.monotonic() - begin, "cpu_s": children_cpu_s() - cpu + elsewhere,
+    row = {"arm": arm, "round": number, "submissions": submissions, "nodes": nodes, "cpus": os.cpu_count(),
+           "wall_s": time.monotonic() - begin, "cpu_s": children_cpu_s() - cpu + elsewhere,
            "machine_cpu_s": machine_cpu_s() - machine}
     for name in ("wall", "cpu", "machine_cpu"):
         row[f"{name}_each_s"] = row[f"{name}_s"] / submissions
@@ -56,7 +60,7 @@ def measured(arm: str, number: int, submissions: int, work: Callable[[], float])
 
 def main(submissions: int, rounds: int) -> None:
     platform = Platform()
-    platform.make("up", CPU_NODES=NODES)
+    platform.make("up", CPU_NODES=NODES[0])
     course, its = Course(platform), grade.chosen(Running.read(platform.layout), COURSE)
     course.clear(ASSIGNMENT)
     solutions = course.add_ours(ASSIGNMENT)
@@ -78,11 +82,13 @@ def main(submissions: int, rounds: int) -> None:
 
     rows = []
     for number in range(1, rounds + 1):  # they take turns, so that a drifting machine slows both
-        rows.append(measured("nbgrader autograde", number, submissions, stock))
+        rows.append(measured("nbgrader autograde", number, submissions, 1, stock))
         expected = course.scores(ASSIGNMENT)
-        rows.append(measured("mandrillhub grade", number, submissions, ours))
-        if course.scores(ASSIGNMENT) != expected:
-            raise SystemExit("the scores differ")
+        for nodes in NODES:
+            platform.make("up", CPU_NODES=nodes)
+            rows.append(measured(OURS, number, submissions, nodes, ours))
+            if course.scores(ASSIGNMENT) != expected:
+                raise SystemExit("the scores differ")
     course.clear(ASSIGNMENT)
     with Path(__file__).with_name("grading.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
