@@ -26,7 +26,8 @@ clean_up() {
   title "cleaning up"
   [ ! -x "$OPT/hub/bin/mandrillhub" ] || "$OPT/hub/bin/mandrillhub" down --root "$ROOT"
   remove_people
-  rm -rf "$ROOT/home" "$ROOT/etc" "$ROOT/var" "$ROOT/srv/mandrillhub/courses" "$ROOT/srv/mandrillhub/exchange"
+  rm -rf "$ROOT/home" "$ROOT/etc" "$ROOT/var" # and what belongs to accounts that are gone
+  rm -rf "$ROOT/srv/mandrillhub/courses" "$ROOT/srv/mandrillhub/exchange" "$ROOT/srv/mandrillhub/sandbox"
 }
 
 remove_people() {
