@@ -16,7 +16,7 @@ OTHER_CLUSTERS="tests/integration/oar tests/integration/test_slurm_accounting.py
   tests/integration/test_existing_slurm.py tests/integration/test_images.py tests/browser/test_oar_walk.py
   tests/integration/grading/test_equal.py"
 FAULTS="tests/integration/test_durable.py tests/integration/test_ended.py tests/integration/test_restart.py
-  tests/integration/test_reservation.py tests/integration/test_internal_ssl.py"
+  tests/integration/test_reservation.py tests/integration/test_internal_ssl.py tests/browser/test_waiting.py"
 failed=""
 umask 022
 
