@@ -58,3 +58,7 @@ if [ "$(cat "$hub/.complete" 2>/dev/null)" != "$want" ]; then
   "$OPT/uv/bin/uv" pip install --quiet --python "$hub/bin/python" --no-deps --no-build-isolation --editable "$OPT/source"
   echo "$want" >"$hub/.complete"
 fi
+# The command for an admin's shell. That of an instance elsewhere: $OPT/hub/bin/mandrillhub, with --root.
+if [ -z "${ROOT%/}" ]; then
+  [ -e /usr/local/bin/mandrillhub ] || ln -s "$hub/bin/mandrillhub" /usr/local/bin/mandrillhub
+fi
