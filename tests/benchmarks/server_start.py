@@ -1,7 +1,7 @@
 """A notebook server from exec to its first HTTP 200, ours beside stock: seconds, CPU seconds, megabytes.
 
 "stock" is batchspawner-singleuser around jupyterhub-singleuser in an environment as the packages, nbgrader among them,
-install themselves; "attendee" and "instructor" are spawner_profiles.singleuser in the platform's notebook server
+install themselves; "attendee" and "desk" (formgrader) are spawner_profiles.singleuser in the platform's notebook server
 environment with the configuration that the hub gives to each. All talk to the same stand-in for the hub, which only
 notes the reported port; they alternate, so that a drifting machine slows all.
 As root, on a platform that was installed once (it need not run), from the repository's root:
@@ -109,8 +109,8 @@ def main(runs: int) -> None:
     platform = Platform()
     stock = stock_environment(platform)
     ours = [str(platform.layout.server_bin / "python"), "-m", "spawner_profiles.singleuser", "--allow-root"]
-    everyone, instructors = (str(platform.layout.config / who) for who in ("everyone", "instructors"))
-    commands = {"attendee": (ours, everyone), "instructor": (ours, f"{instructors}:{everyone}"),
+    everyone, desk = (str(platform.layout.config / who) for who in ("everyone", "courses/mandrill"))
+    commands = {"attendee": (ours, everyone), "desk": (ours, f"{desk}:{everyone}"),
                 "stock": ([str(stock / "batchspawner-singleuser"), "jupyterhub-singleuser", "--allow-root"], "")}
     rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in commands}
     with tempfile.TemporaryDirectory() as home:
