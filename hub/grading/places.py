@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from hub.grading.hostile import login_of
 from hub.problems import Stop
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -95,8 +96,8 @@ def _folder(parent: int | None, path: Path, mode: int, uid: int = 0, gid: int = 
     try:
         now = os.fstat(fd)
         if not new and now.st_uid != uid and now.st_uid not in was:
-            raise Stop(f"{path} belongs to {_name(now.st_uid)}, expected {_name(uid)}. Move it away, then run this "
-                       "again")
+            raise Stop(f"{path} belongs to {login_of(now.st_uid)}, expected {login_of(uid)}. Move it away, then run "
+                       "this again")
         try:
             if (now.st_uid, now.st_gid) != (uid, gid):
                 os.fchown(fd, uid, gid)
@@ -142,10 +143,3 @@ def _close(everyone: int, login: str) -> bool:
         return bool(now.st_uid)
     finally:
         os.close(fd)
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"

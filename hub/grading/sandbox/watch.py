@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PERIOD_S = 0.5
-PAGE_KB = 4
+PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 class Process(NamedTuple):
